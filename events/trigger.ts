@@ -1,0 +1,10 @@
+/** A static rule: an event of this source that matches the filter starts this workflow. */
+export interface Trigger {
+  readonly name: string;
+  readonly source: string;
+  /** A CEL expression; empty wants every event. It gates only what the trigger starts. */
+  readonly filter: string;
+  /** The name of the workflow function. It is called with the event. */
+  readonly workflow: string;
+  readonly taskQueue: string;
+}

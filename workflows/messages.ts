@@ -1,0 +1,103 @@
+// The wire contract between ingress, activities and workflows. These names and
+// shapes are stored in workflow history: add new ones, never rename or reuse one.
+
+import { defineQuery, defineSignal } from '@temporalio/workflow';
+
+import type { Event } from '../events/event.ts';
+import type { Registration, Subscription, SubscriptionId } from '../events/subscription.ts';
+
+/** The task queue of the source workflows, away from the load of users' workflows. */
+export const SOURCE_TASK_QUEUE = 'nextevent-sources';
+
+export const SOURCE_WORKFLOW_TYPE = 'nexteventSource';
+export const STORED_EVENT_WORKFLOW_TYPE = 'nexteventStoredEvent';
+
+/** The workflow that owns the subscriptions and the backlog of a source. */
+export function sourceWorkflowId(source: string): string {
+  return `nextevent/source/${source}`;
+}
+
+// To a subscriber ---------------------------------------------------------------------
+
+/** Events for one workflow, oldest first. */
+export interface EventBatch {
+  /** The first run of the workflow that subscribed. Any other workflow ignores the batch. */
+  readonly to: string;
+  readonly events: readonly MatchedEvent[];
+}
+
+/** An event with the subscriptions of one workflow that it matched. */
+export interface MatchedEvent {
+  readonly event: Event;
+  readonly subscriptions: readonly SubscriptionId[];
+}
+
+export const eventSignal = defineSignal<[EventBatch]>('nextevent:event');
+
+// To a source workflow ----------------------------------------------------------------
+
+/** What a registration adds to the subscription; `again` revives an id that was removed. */
+export interface RegisterRequest {
+  readonly registrations: readonly Registration[];
+  readonly again?: true;
+}
+
+export interface UnregisterRequest {
+  readonly ids: readonly SubscriptionId[];
+}
+
+/** A reference to an event that waits in the backlog. Its body is in a workflow of its own. */
+export interface BacklogEntry {
+  readonly eventId: string;
+  /** The workflow whose input is the event. */
+  readonly storedIn: string;
+  /** The version up to which every match has already taken the event; 0 if none was tried. */
+  readonly after: number;
+  /** Workflows at or before `after` that have not taken it: the rest of a partial dispatch. */
+  readonly leftOver?: readonly string[];
+}
+
+/** An entry with the version of the source at which it was accepted. */
+export interface PlacedEntry extends BacklogEntry {
+  readonly place: number;
+}
+
+export interface AcceptRequest {
+  readonly entries: readonly BacklogEntry[];
+}
+
+export const registerSignal = defineSignal<[RegisterRequest]>('register');
+export const unregisterSignal = defineSignal<[UnregisterRequest]>('unregister');
+export const acceptSignal = defineSignal<[AcceptRequest]>('accept');
+
+export interface ChangesRequest {
+  /** The chain of runs that `since` belongs to; another one is answered with a snapshot. */
+  readonly firstRunId: string;
+  /** The version that the asker has. */
+  readonly since: number;
+  /** For the next page of a snapshot: subscriptions after this place. */
+  readonly after?: number;
+}
+
+/** What changed in a source since a version, or all there is (`snapshot`). */
+export interface Changes {
+  readonly firstRunId: string;
+  readonly runId: string;
+  readonly version: number;
+  readonly backlog: number;
+  readonly snapshot: boolean;
+  readonly added: readonly Subscription[];
+  readonly removed: readonly SubscriptionId[];
+  /** Set while there are more pages of the snapshot: ask again with this `after`. */
+  readonly next?: number;
+}
+
+export const changesQuery = defineQuery<Changes, [ChangesRequest]>('changes');
+
+/** What the source workflow keeps in its memo, for readers that have no worker to ask. */
+export interface SourceMemo extends Record<string, unknown> {
+  readonly version: number;
+  readonly backlog: number;
+  /** About how much its state takes, in bytes. */
+  readonly stateBytes: number;
+}
