@@ -1,0 +1,244 @@
+// What a user writes in nextevent.config.ts, and what becomes of it: options as
+// written, and settings that are complete and checked.
+
+import { resolve } from 'node:path';
+
+import type { Event } from '../events/event.ts';
+import { compileFilter, FilterError } from '../events/filter.ts';
+import type { Trigger } from '../events/trigger.ts';
+import type { Source } from '../ingress/sources/source.ts';
+import { ConfigError } from './errors.ts';
+
+/** Longest name of a source or a trigger, in characters. */
+export const NAME_LENGTH_MAX = 100;
+
+const SOURCE_NAME = /^[a-z][a-z0-9-]*$/;
+const DEFAULT_TASK_QUEUE = 'nextevent';
+const OPTIONS: readonly string[] = [
+  'workflowsPath',
+  'activities',
+  'taskQueue',
+  'sources',
+  'triggers',
+] satisfies Array<keyof ConfigOptions>;
+
+/** A module with workflows, when nothing is known about what it exports. */
+export type Workflows = Readonly<Record<string, (event: Event<never>) => Promise<unknown>>>;
+
+/** The names of the functions in a module that can be started with an event. */
+export type WorkflowName<W extends object> = {
+  [Name in keyof W & string]: W[Name] extends (event: Event<never>) => Promise<unknown>
+    ? Name
+    : never;
+}[keyof W & string];
+
+/** An activity of the user's. */
+export type Activity = (...args: never[]) => unknown;
+
+/** A rule: every event of the source that matches the filter starts the workflow. */
+export interface TriggerOptions<W extends object = Workflows> {
+  /** Unique among the triggers, at most 100 characters. The ids of workflows begin with it. */
+  readonly name: string;
+  /** The name of one of the sources. */
+  readonly source: string;
+  /**
+   * A CEL expression over `event_type` and `data`. It gates only what this trigger starts, never
+   * what workflows subscribe to.
+   *
+   * @default every event
+   */
+  readonly filter?: string;
+  /** The workflow to start. It is called with the event. */
+  readonly workflow: WorkflowName<W>;
+  /**
+   * The task queue to start it on.
+   *
+   * @default the task queue of the configuration
+   */
+  readonly taskQueue?: string;
+}
+
+/** What `nextevent.config.ts` says. */
+export interface ConfigOptions<W extends object = Workflows> {
+  /** The module that exports the workflows; a relative path starts from the configuration file. */
+  readonly workflowsPath: string;
+  /**
+   * The activities that the workflows call, by name.
+   *
+   * @default none
+   */
+  readonly activities?: Readonly<Record<string, Activity>>;
+  /**
+   * The Temporal task queue of the workflows.
+   *
+   * @default 'nextevent'
+   */
+  readonly taskQueue?: string;
+  /**
+   * Where events come from, by name: lower-case letters, digits and `-`, first a letter, at most
+   * 100 characters. A webhook source called `orders` is at `/webhooks/orders`.
+   */
+  readonly sources: Readonly<Record<string, Source>>;
+  /**
+   * What events start.
+   *
+   * @default none
+   */
+  readonly triggers?: ReadonlyArray<TriggerOptions<W>>;
+}
+
+/** The settings of this process, complete and checked. */
+export interface Config {
+  /** Absolute. */
+  readonly workflowsPath: string;
+  readonly activities: Readonly<Record<string, Activity>>;
+  readonly taskQueue: string;
+  readonly sources: ReadonlyMap<string, Source>;
+  readonly triggers: readonly Trigger[];
+}
+
+/**
+ * Declares the configuration: the default export of `nextevent.config.ts`.
+ *
+ * With the type of the workflows' module, the compiler checks that every trigger names a workflow
+ * that takes an event. What the compiler can not check is checked at start-up.
+ *
+ * @example
+ * import { defineConfig, webhook } from 'nextevent';
+ *
+ * import type * as workflows from './workflows/index.ts';
+ *
+ * export default defineConfig<typeof workflows>({
+ *   workflowsPath: './workflows/index.ts',
+ *   sources: { orders: webhook({ verify: 'none' }) },
+ *   triggers: [{ name: 'on-order', source: 'orders', workflow: 'approval' }],
+ * });
+ */
+export function defineConfig<W extends object = Workflows>(
+  options: ConfigOptions<W>,
+): ConfigOptions<W> {
+  return options;
+}
+
+/**
+ * The settings that the options mean, for a configuration file in this directory.
+ *
+ * @throws ConfigError if anything in them is wrong
+ */
+export function resolveConfig(options: unknown, directory: string): Config {
+  const given = record(options, 'the configuration');
+  for (const key of Object.keys(given)) {
+    check(OPTIONS.includes(key), `there is no option "${key}", only ${OPTIONS.join(', ')}`);
+  }
+  const taskQueue = text(given.taskQueue ?? DEFAULT_TASK_QUEUE, 'taskQueue');
+  const sources = resolveSources(record(given.sources, 'sources'));
+  return {
+    workflowsPath: resolve(directory, text(given.workflowsPath, 'workflowsPath')),
+    activities: resolveActivities(record(given.activities ?? {}, 'activities')),
+    taskQueue,
+    sources,
+    triggers: resolveTriggers(given.triggers ?? [], { taskQueue, sources }),
+  };
+}
+
+function resolveActivities(given: Record<string, unknown>): Record<string, Activity> {
+  for (const [name, activity] of Object.entries(given)) {
+    check(typeof activity === 'function', `activity "${name}" is not a function`);
+  }
+  return given as Record<string, Activity>;
+}
+
+function resolveSources(given: Record<string, unknown>): ReadonlyMap<string, Source> {
+  const sources = new Map<string, Source>();
+  for (const [name, value] of Object.entries(given)) {
+    checkLength(name, 'source');
+    check(
+      SOURCE_NAME.test(name),
+      `source name "${name}" must be lower-case letters, digits and -, and begin with a letter`,
+    );
+    check(isSource(value), `source "${name}" is not a source; write for example webhook({ … })`);
+    sources.set(name, value as Source);
+  }
+  return sources;
+}
+
+function isSource(value: unknown): value is Source {
+  const { kind, toEvent } = (value ?? {}) as Partial<Source>;
+  return typeof kind === 'string' && typeof toEvent === 'function';
+}
+
+function resolveTriggers(
+  given: unknown,
+  around: Pick<Config, 'taskQueue' | 'sources'>,
+): readonly Trigger[] {
+  check(Array.isArray(given), 'triggers is not a list');
+  const triggers = (given as unknown[]).map((options) => resolveTrigger(options, around));
+  const names = new Set<string>();
+  for (const { name } of triggers) {
+    check(!names.has(name), `two triggers are called "${name}"`);
+    names.add(name);
+  }
+  return triggers;
+}
+
+function resolveTrigger(
+  options: unknown,
+  { taskQueue, sources }: Pick<Config, 'taskQueue' | 'sources'>,
+): Trigger {
+  const given = record(options, 'a trigger');
+  const name = text(given.name, 'the name of a trigger');
+  checkLength(name, 'trigger');
+  const trigger: Trigger = {
+    name,
+    source: text(given.source, `the source of trigger "${name}"`),
+    filter: given.filter === undefined ? '' : string(given.filter, `the filter of "${name}"`),
+    workflow: text(given.workflow, `the workflow of trigger "${name}"`),
+    taskQueue: text(given.taskQueue ?? taskQueue, `the taskQueue of trigger "${name}"`),
+  };
+  check(
+    sources.has(trigger.source),
+    `trigger "${name}" is for source "${trigger.source}", which is not among the sources`,
+  );
+  checkFilter(trigger);
+  return trigger;
+}
+
+function checkFilter({ name, filter }: Trigger): void {
+  if (filter === '') return;
+  try {
+    compileFilter(filter);
+  } catch (error) {
+    if (!(error instanceof FilterError)) throw error;
+    throw new ConfigError(`trigger "${name}": ${error.message}`, { cause: error });
+  }
+}
+
+function checkLength(name: string, what: string): void {
+  check(
+    name.length <= NAME_LENGTH_MAX,
+    `the name of a ${what} is ${name.length} characters, at most ${NAME_LENGTH_MAX}: "${name}"`,
+  );
+}
+
+function record(value: unknown, what: string): Record<string, unknown> {
+  check(
+    typeof value === 'object' && value !== null && !Array.isArray(value),
+    `${what} is missing or not an object`,
+  );
+  return value as Record<string, unknown>;
+}
+
+function text(value: unknown, what: string): string {
+  const given = string(value, what);
+  check(given.trim() !== '', `${what} is empty`);
+  return given;
+}
+
+function string(value: unknown, what: string): string {
+  check(typeof value === 'string', `${what} is missing or not text`);
+  return value as string;
+}
+
+function check(condition: boolean, message: string): void {
+  if (!condition) throw new ConfigError(message);
+}

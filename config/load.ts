@@ -1,0 +1,79 @@
+import { existsSync } from 'node:fs';
+import { basename, dirname, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+import { resolveConfig, type Config } from './config.ts';
+import { ConfigError } from './errors.ts';
+
+const DEFAULT_NAMES: readonly string[] = [
+  'nextevent.config.ts',
+  'nextevent.config.js',
+  'nextevent.config.mjs',
+];
+
+/**
+ * Loads and checks the configuration: the file given, else the one that `NEXTEVENT_CONFIG` names,
+ * else `nextevent.config.ts`, `.js` or `.mjs` in the working directory.
+ *
+ * @throws ConfigError with one sentence that says what is wrong and in which file
+ */
+export async function loadConfig(path?: string): Promise<Config> {
+  const file = findFile(path ?? process.env.NEXTEVENT_CONFIG);
+  const name = basename(file);
+  const loaded = await importFile(file);
+  if (loaded.default === undefined) {
+    throw new ConfigError(
+      `${name} has no default export: write export default defineConfig({ … })`,
+    );
+  }
+  try {
+    return resolveConfig(loaded.default, dirname(file));
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new ConfigError(`${name}: ${error.message}`, { cause: error });
+  }
+}
+
+function findFile(path: string | undefined): string {
+  if (path !== undefined && path !== '') {
+    const file = resolve(path);
+    if (existsSync(file)) return file;
+    throw new ConfigError(`there is no configuration file ${file}`);
+  }
+  const found = DEFAULT_NAMES.map((name) => resolve(name)).find((file) => existsSync(file));
+  if (found !== undefined) return found;
+  throw new ConfigError(
+    `there is no nextevent.config.ts in ${process.cwd()}: write one, or name it in NEXTEVENT_CONFIG`,
+  );
+}
+
+async function importFile(file: string): Promise<{ readonly default?: unknown }> {
+  try {
+    return (await import(pathToFileURL(file).href)) as { readonly default?: unknown };
+  } catch (error) {
+    throw new ConfigError(`${basename(file)} ${whyNot(error)}`, { cause: error });
+  }
+}
+
+function whyNot(error: unknown): string {
+  if (!(error instanceof Error)) return `can not be loaded: ${String(error)}`;
+  if (isSyntaxError(error)) return `has a syntax error: ${lastLine(error.message)}`;
+  if ('code' in error && error.code === 'ERR_UNKNOWN_FILE_EXTENSION') {
+    return 'is TypeScript: run node with --import tsx';
+  }
+  return `can not be loaded: ${firstLine(error.message)}`;
+}
+
+/** Also those of esbuild, through which tsx reads TypeScript. */
+function isSyntaxError(error: Error): boolean {
+  return error.name === 'SyntaxError' || error.name === 'TransformError';
+}
+
+function firstLine(message: string): string {
+  return message.split('\n', 1)[0] ?? '';
+}
+
+/** The compiler says how many errors there are first, and then which. */
+function lastLine(message: string): string {
+  return message.trim().split('\n').at(-1) ?? '';
+}

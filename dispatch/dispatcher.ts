@@ -1,0 +1,74 @@
+// From an accepted event to Temporal.
+
+import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
+
+import type { Event } from '../events/event.ts';
+import type { Trigger } from '../events/trigger.ts';
+import { UnavailableError } from './errors.ts';
+import { Lanes } from './lanes.ts';
+import { SourceClient } from './source-client.ts';
+import { SourceDispatcher } from './source-dispatcher.ts';
+import { Triggers } from './triggers.ts';
+
+/** A workflow that takes no signal for this long gets its part of the event from the backlog. */
+const STUCK_MS = 2_000;
+
+/** Where an event went. */
+export interface Dispatched {
+  /** The ids of the workflows that it started, now or when it came before. */
+  readonly started: readonly string[];
+  /** How many workflows were signalled. */
+  readonly signalled: number;
+  /** How many triggers and subscriptions of its source did not want it. */
+  readonly unmatched: number;
+  /** It is in the backlog of its source, which signals those that want it. */
+  readonly queued: boolean;
+}
+
+export interface Dispatcher {
+  /**
+   * Hands an event to everybody who wants it, and returns once that is durable.
+   *
+   * @throws {@link UnavailableError} if it could not be made durable: try again
+   */
+  dispatch(event: Event): Promise<Dispatched>;
+}
+
+export interface DispatcherOptions {
+  readonly connectionOptions: ConnectionOptions;
+  readonly namespace: string;
+  readonly sources: readonly string[];
+  readonly triggers: readonly Trigger[];
+}
+
+/** Connects to Temporal, and reads every source once. */
+export async function createDispatcher(
+  options: DispatcherOptions,
+): Promise<Dispatcher & { close(): Promise<void> }> {
+  const { namespace, sources } = options;
+  const connection = await connectWithoutRetry(options.connectionOptions);
+  const client = new Client({ connection, namespace });
+  const deps = {
+    client: new SourceClient(client),
+    lanes: new Lanes(client, STUCK_MS),
+    triggers: new Triggers(client, options.triggers),
+  };
+  const dispatchers = new Map(sources.map((name) => [name, new SourceDispatcher(name, deps)]));
+  await Promise.all([...dispatchers.values()].map((dispatcher) => dispatcher.warmUp()));
+  return {
+    async dispatch(event) {
+      const dispatcher = dispatchers.get(event.source);
+      if (!dispatcher) throw new UnavailableError(`${event.source} is not a source`);
+      return dispatcher.dispatch(event);
+    },
+    async close() {
+      for (const dispatcher of dispatchers.values()) dispatcher.close();
+      await connection.close();
+    },
+  };
+}
+
+/** The SDK's own retry begins at a second, and is fixed for a connection: this one has none. */
+export function connectWithoutRetry(options: ConnectionOptions): Promise<Connection> {
+  return Connection.connect({ ...options, interceptors: [] });
+}

@@ -1,0 +1,69 @@
+// What a failed call to Temporal means for the caller, and how it is tried again.
+// Connections here have no retry of the SDK's: that one starts at a second and more.
+
+import { isGrpcServiceError, WorkflowNotFoundError } from '@temporalio/client';
+import { getGrpcStatusDetails } from '@temporalio/client/lib/helpers.js';
+import proto from '@temporalio/proto';
+
+/**
+ * - `gone`: there is no such running workflow
+ * - `refused`: the workflow will never take it, for example because it has had too many signals
+ * - `overloaded`: the server has more to do than it can
+ * - `retry`: busy, away or unknown; the call may even have succeeded
+ */
+export type FailureKind = 'gone' | 'refused' | 'overloaded' | 'retry';
+
+const GRPC = { INVALID_ARGUMENT: 3, NOT_FOUND: 5, RESOURCE_EXHAUSTED: 8, FAILED_PRECONDITION: 9 };
+
+const EXHAUSTED_TYPE = 'temporal.api.errordetails.v1.ResourceExhaustedFailure';
+const { RESOURCE_EXHAUSTED_CAUSE_BUSY_WORKFLOW: BUSY_WORKFLOW } =
+  proto.temporal.api.enums.v1.ResourceExhaustedCause;
+
+export function toFailureKind(error: unknown): FailureKind {
+  if (error instanceof WorkflowNotFoundError) return 'gone';
+  const cause = error instanceof Error && !isGrpcServiceError(error) ? error.cause : error;
+  if (!isGrpcServiceError(cause)) return 'retry';
+  switch (Number(cause.code)) {
+    case GRPC.NOT_FOUND:
+      return 'gone';
+    case GRPC.INVALID_ARGUMENT:
+    case GRPC.FAILED_PRECONDITION:
+      return 'refused';
+    case GRPC.RESOURCE_EXHAUSTED:
+      return isBusyWorkflow(cause) ? 'retry' : 'overloaded';
+    default:
+      return 'retry';
+  }
+}
+
+/** Overload and a busy workflow have the same status; the details tell them apart. */
+function isBusyWorkflow(error: Parameters<typeof getGrpcStatusDetails>[0]): boolean {
+  for (const { type_url: type, value } of getGrpcStatusDetails(error) ?? []) {
+    if (!type?.endsWith(EXHAUSTED_TYPE) || !value) continue;
+    const failure = proto.temporal.api.errordetails.v1.ResourceExhaustedFailure.decode(value);
+    return failure.cause === BUSY_WORKFLOW;
+  }
+  return false;
+}
+
+const RETRY_MS_MIN = 20;
+const RETRY_MS_MAX = 500;
+
+/** Calls until it succeeds, `forMs` have passed, or the failure is one that waiting can't cure. */
+export async function retrying<T>(forMs: number, call: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + forMs;
+  for (let waitMs = RETRY_MS_MIN; ; waitMs = Math.min(2 * waitMs, RETRY_MS_MAX)) {
+    try {
+      return await call();
+    } catch (error) {
+      const kind = toFailureKind(error);
+      const isFinal = kind === 'gone' || kind === 'refused';
+      if (isFinal || performance.now() + waitMs > deadline) throw error;
+      await sleep(waitMs);
+    }
+  }
+}
+
+export function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,142 @@
+// One lane a workflow: its events are signalled strictly in order, one signal at a time,
+// while different workflows are signalled side by side. Events that queue up behind a
+// signal travel together in the next.
+
+import type { Client } from '@temporalio/client';
+
+import type { Event } from '../events/event.ts';
+import type { Subscription } from '../events/subscription.ts';
+import { eventSignal, type MatchedEvent } from '../workflows/messages.ts';
+import { retrying, toFailureKind } from './failures.ts';
+
+/** The most that one signal carries, in bytes of JSON; or one event, if that is larger. */
+export const BATCH_BYTES_MAX = 1024 * 1024;
+
+/** How many signals are on their way at once. */
+const SIGNALS_MAX = 128;
+
+/** How long one attempt to signal may take. */
+const ATTEMPT_MS_MAX = 1_500;
+
+/**
+ * What became of an event for one workflow.
+ *
+ * - `taken`: durable in its history
+ * - `gone`: the workflow has ended
+ * - `refused`: it will take no more signals
+ * - `stuck`: it took none in time; nothing later was signalled either
+ * - `overloaded`: the server could not; nothing later was signalled either
+ */
+export type Outcome = 'taken' | 'gone' | 'refused' | 'stuck' | 'overloaded';
+
+/** The workflow that a lane leads to. */
+export type Target = Pick<Subscription, 'workflowId' | 'firstRunId'>;
+
+interface Waiting {
+  readonly matched: MatchedEvent;
+  settle(outcome: Outcome): void;
+}
+
+interface Lane {
+  readonly target: Target;
+  waiting: Waiting[];
+}
+
+export class Lanes {
+  readonly #client: Client;
+  readonly #giveUpMs: number;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #slots = new Slots(SIGNALS_MAX);
+
+  /** A workflow that takes no signal for `giveUpMs` is `stuck`. */
+  constructor(client: Client, giveUpMs: number) {
+    this.#client = client;
+    this.#giveUpMs = giveUpMs;
+  }
+
+  push(target: Target, matched: MatchedEvent): Promise<Outcome> {
+    return new Promise((settle) => {
+      const key = `${target.workflowId}\0${target.firstRunId}`;
+      const lane = this.#lanes.get(key);
+      if (lane) {
+        lane.waiting.push({ matched, settle });
+        return;
+      }
+      const opened = { target, waiting: [{ matched, settle }] };
+      this.#lanes.set(key, opened);
+      void this.#drain(opened, key);
+    });
+  }
+
+  async #drain(lane: Lane, key: string): Promise<void> {
+    while (lane.waiting.length > 0) {
+      await this.#slots.take();
+      const batch = takeBatch(lane);
+      const outcome = await this.#signal(lane.target, batch);
+      this.#slots.free();
+      if (outcome === 'stuck' || outcome === 'overloaded') batch.push(...lane.waiting.splice(0));
+      for (const { settle } of batch) settle(outcome);
+    }
+    // In the same turn as the last look at what waits, so that nothing slips in between.
+    this.#lanes.delete(key);
+  }
+
+  async #signal({ workflowId, firstRunId }: Target, batch: Waiting[]): Promise<Outcome> {
+    const events = batch.map(({ matched }) => matched);
+    try {
+      await retrying(this.#giveUpMs, () =>
+        this.#client.connection.withDeadline(Date.now() + ATTEMPT_MS_MAX, () =>
+          this.#client.workflow
+            .getHandle(workflowId)
+            .signal(eventSignal, { to: firstRunId, events }),
+        ),
+      );
+      return 'taken';
+    } catch (error) {
+      const kind = toFailureKind(error);
+      return kind === 'retry' ? 'stuck' : kind;
+    }
+  }
+}
+
+function takeBatch(lane: Lane): Waiting[] {
+  let bytes = 0;
+  let end = 0;
+  for (const { matched } of lane.waiting) {
+    bytes += bytesOf(matched.event);
+    if (end > 0 && bytes > BATCH_BYTES_MAX) break;
+    end += 1;
+  }
+  return lane.waiting.splice(0, end);
+}
+
+const sizes = new WeakMap<Event, number>();
+
+function bytesOf(event: Event): number {
+  const known = sizes.get(event);
+  if (known !== undefined) return known;
+  const bytes = Buffer.byteLength(JSON.stringify(event));
+  sizes.set(event, bytes);
+  return bytes;
+}
+
+/** A counting semaphore. */
+class Slots {
+  #free: number;
+  readonly #waiting: Array<() => void> = [];
+
+  constructor(free: number) {
+    this.#free = free;
+  }
+
+  async take(): Promise<void> {
+    if (this.#free > 0) this.#free -= 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  free(): void {
+    const next = this.#waiting.shift();
+    if (next) next();
+    else this.#free += 1;
+  }
+}

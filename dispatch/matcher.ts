@@ -1,0 +1,30 @@
+// Who wants an event: pure functions over the index of a source.
+
+import type { Event } from '../events/event.ts';
+import type { FilterIndex } from '../events/filter-index.ts';
+import type { Subscription, SubscriptionId } from '../events/subscription.ts';
+import type { Target } from './lanes.ts';
+
+/** A workflow with those of its subscriptions that want the event. */
+export interface Match {
+  readonly target: Target;
+  readonly subscriptions: readonly SubscriptionId[];
+}
+
+/** The workflows that want an event, of the subscriptions that are asked for. */
+export function matchSubscribers(
+  index: FilterIndex<Subscription>,
+  event: Event,
+  isAskedFor: (subscription: Subscription) => boolean,
+): readonly Match[] {
+  const matches = new Map<string, { target: Target; subscriptions: SubscriptionId[] }>();
+  for (const subscription of index.match(event).matched) {
+    if (!isAskedFor(subscription)) continue;
+    const { workflowId, firstRunId, id } = subscription;
+    const key = `${workflowId}\0${firstRunId}`;
+    const match = matches.get(key);
+    if (match) match.subscriptions.push(id);
+    else matches.set(key, { target: { workflowId, firstRunId }, subscriptions: [id] });
+  }
+  return [...matches.values()];
+}

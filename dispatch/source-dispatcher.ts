@@ -1,0 +1,237 @@
+// The way of one source's events to the workflows that want them.
+//
+// An event is *open* until a reading that began after it came has told that every
+// subscriber is known. While it is open, it is matched against every subscriber that a
+// reading brings, in the order in which events came, before any newer event is. With
+// leave, it is signalled to those that the copy knows at once. Then it is decided: fast,
+// its triggers start and its signals are waited for; or slow, and the backlog has it.
+
+import type { Event } from '../events/event.ts';
+import { BacklogWriter, LEAVE_MS, untilAcknowledgeable } from './backlog.ts';
+import type { Dispatched } from './dispatcher.ts';
+import { UnavailableError } from './errors.ts';
+import { toFailureKind } from './failures.ts';
+import type { Lanes, Outcome, Target } from './lanes.ts';
+import { matchSubscribers, type Match } from './matcher.ts';
+import type { SourceClient } from './source-client.ts';
+import { Subscribers, type Reading } from './subscribers.ts';
+import type { Triggers } from './triggers.ts';
+
+/** An event for more workflows than this goes to the backlog. */
+export const FAN_OUT_MAX = 256;
+
+/** A source is read this often while it is in use, so that its events have leave. */
+const REFRESH_MS = 120;
+
+/** ... which it is until this long after its last event. */
+const IN_USE_MS = 30_000;
+
+type Decision = 'fast' | 'slow' | 'overloaded';
+
+interface Signalled {
+  readonly target: Target;
+  readonly ids: readonly string[];
+  readonly outcome: Promise<Outcome>;
+}
+
+/** An event on its way. */
+interface Arrival {
+  readonly event: Event;
+  readonly at: number;
+  /** The version up to which it was matched, and the chain of runs that counts it. */
+  matched: { readonly chain: string; readonly version: number } | undefined;
+  readonly signalled: Signalled[];
+  decide(decision: Decision): void;
+}
+
+export interface SourceDispatcherDeps {
+  readonly client: SourceClient;
+  readonly lanes: Lanes;
+  readonly triggers: Triggers;
+}
+
+export class SourceDispatcher {
+  readonly #source: string;
+  readonly #deps: SourceDispatcherDeps;
+  readonly #subscribers: Subscribers;
+  readonly #backlog: BacklogWriter;
+  readonly #open = new Set<Arrival>();
+  /** When the last reading began that showed no backlog. */
+  #leaveAt = Number.NEGATIVE_INFINITY;
+  /** Events that are on their way into the backlog. */
+  readonly #queueing = new Set<Arrival>();
+  /** Ends when everything that came before is durable, or in line for the backlog. */
+  #settled: Promise<unknown> = Promise.resolve();
+  #usedAt = Number.NEGATIVE_INFINITY;
+  #refresher: NodeJS.Timeout | undefined;
+
+  constructor(source: string, deps: SourceDispatcherDeps) {
+    this.#source = source;
+    this.#deps = deps;
+    this.#subscribers = new Subscribers(source, deps.client, (reading) => this.#onReading(reading));
+    this.#backlog = new BacklogWriter(source, deps.client);
+  }
+
+  /** Reads the source before its first event comes. */
+  async warmUp(): Promise<void> {
+    await this.#subscribers.refresh();
+  }
+
+  close(): void {
+    clearInterval(this.#refresher);
+  }
+
+  /** Returns once the event is durable wherever it has to go. */
+  async dispatch(event: Event): Promise<Dispatched> {
+    this.#keepFresh();
+    const { arrival, decision } = toArrival(event);
+    this.#open.add(arrival);
+    if (this.#hasLeave(arrival)) this.#match(arrival);
+    const before = this.#settled;
+    let settle = (): void => {};
+    this.#settled = new Promise<void>((resolve) => (settle = resolve));
+    void this.#subscribers.read();
+    try {
+      const decided = await decision;
+      const outcomes = await this.#outcomes(arrival);
+      if (decided === 'overloaded' || outcomes.includes('overloaded')) {
+        throw new UnavailableError('Temporal is overloaded', 2);
+      }
+      const leftOver = arrival.signalled.filter((_, index) => outcomes[index] === 'stuck');
+      if (decided === 'slow' || leftOver.length > 0) {
+        return await this.#queue(arrival, leftOver, { before, settle });
+      }
+      void before.then(settle);
+      return await this.#finish(arrival, outcomes);
+    } catch (error) {
+      throw toUnavailable(error);
+    } finally {
+      this.#queueing.delete(arrival);
+      void before.then(settle);
+    }
+  }
+
+  async #finish({ event, signalled }: Arrival, outcomes: readonly Outcome[]): Promise<Dispatched> {
+    const started = await this.#deps.triggers.start(event);
+    const taken = new Set<string>();
+    let matched = started.length;
+    for (const [index, { target, ids }] of signalled.entries()) {
+      matched += ids.length;
+      if (outcomes[index] === 'taken') taken.add(target.workflowId);
+    }
+    const known = this.#subscribers.index.size + this.#deps.triggers.count(this.#source);
+    const unmatched = Math.max(0, known - matched);
+    return { started, signalled: taken.size, unmatched, queued: false };
+  }
+
+  /** The outcomes of all signals. Subscribers that are gone are removed from the source. */
+  async #outcomes({ signalled }: Arrival): Promise<Outcome[]> {
+    const outcomes = await Promise.all(signalled.map(({ outcome }) => outcome));
+    const gone = signalled.filter((_, index) => outcomes[index] === 'gone');
+    if (gone.length > 0) {
+      const ids = gone.flatMap((signal) => signal.ids);
+      // Not waited for: at worst the next event finds again that they are gone.
+      this.#deps.client.unregister(this.#source, ids).catch(() => {});
+    }
+    for (const [index, { target, ids }] of signalled.entries()) {
+      if (outcomes[index] !== 'refused') continue;
+      console.error(`${target.workflowId} takes no more signals: ${ids.join(', ')} got no event`);
+    }
+    return outcomes;
+  }
+
+  async #queue(
+    arrival: Arrival,
+    leftOver: readonly Signalled[],
+    turn: { before: Promise<unknown>; settle(): void },
+  ): Promise<Dispatched> {
+    this.#queueing.add(arrival);
+    const storedIn = await this.#backlog.store(arrival.event);
+    await turn.before;
+    const durable = this.#backlog.accept({
+      eventId: arrival.event.id,
+      storedIn,
+      after: this.#matchedVersion(arrival),
+      ...(leftOver.length > 0 && { leftOver: leftOver.map(({ target }) => target.workflowId) }),
+    });
+    turn.settle();
+    const durableAt = await durable;
+    const started = await this.#deps.triggers.start(arrival.event);
+    await untilAcknowledgeable(durableAt);
+    return { started, signalled: 0, unmatched: 0, queued: true };
+  }
+
+  #onReading(reading: Reading): void {
+    const isCurrent = reading.kind === 'current';
+    this.#leaveAt =
+      isCurrent && reading.backlog === 0 ? reading.startedAt : Number.NEGATIVE_INFINITY;
+    for (const arrival of this.#open) {
+      const isFast = isCurrent && (arrival.matched !== undefined || this.#hasLeave(arrival));
+      if (isFast && !this.#match(arrival)) {
+        this.#decide(arrival, 'slow');
+        continue;
+      }
+      if (arrival.at > reading.startedAt) continue;
+      const decision = isFast ? 'fast' : 'slow';
+      this.#decide(arrival, reading.kind === 'overloaded' ? 'overloaded' : decision);
+    }
+  }
+
+  #decide(arrival: Arrival, decision: Decision): void {
+    this.#open.delete(arrival);
+    if (decision === 'slow') this.#queueing.add(arrival);
+    arrival.decide(decision);
+  }
+
+  #hasLeave({ at }: Arrival): boolean {
+    return this.#queueing.size === 0 && at - this.#leaveAt < LEAVE_MS;
+  }
+
+  /** Signals the event to those that it was not matched against yet; false if they are too many. */
+  #match(arrival: Arrival): boolean {
+    const { index, chain, version } = this.#subscribers;
+    const after = this.#matchedVersion(arrival);
+    const matches = matchSubscribers(index, arrival.event, ({ seq }) => seq > after);
+    if (matches.length > FAN_OUT_MAX) return false;
+    arrival.matched = { chain, version };
+    for (const match of matches) this.#signal(arrival, match);
+    return true;
+  }
+
+  #matchedVersion({ matched }: Arrival): number {
+    return matched?.chain === this.#subscribers.chain ? matched.version : 0;
+  }
+
+  #signal({ event, signalled }: Arrival, { target, subscriptions }: Match): void {
+    const outcome = this.#deps.lanes.push(target, { event, subscriptions });
+    signalled.push({ target, ids: subscriptions, outcome });
+  }
+
+  #keepFresh(): void {
+    this.#usedAt = performance.now();
+    if (this.#refresher) return;
+    this.#refresher = setInterval(() => {
+      if (performance.now() - this.#usedAt < IN_USE_MS) {
+        void this.#subscribers.refresh();
+        return;
+      }
+      clearInterval(this.#refresher);
+      this.#refresher = undefined;
+    }, REFRESH_MS);
+    this.#refresher.unref();
+  }
+}
+
+function toArrival(event: Event): { arrival: Arrival; decision: Promise<Decision> } {
+  let decide: Arrival['decide'] = () => {};
+  const decision = new Promise<Decision>((resolve) => (decide = resolve));
+  const at = performance.now();
+  return { arrival: { event, at, matched: undefined, signalled: [], decide }, decision };
+}
+
+function toUnavailable(error: unknown): Error {
+  if (error instanceof UnavailableError) return error;
+  const isOverload = toFailureKind(error) === 'overloaded';
+  const message = isOverload ? 'Temporal is overloaded' : 'Temporal can not be reached';
+  return new UnavailableError(message, isOverload ? 2 : 1, { cause: error });
+}

@@ -1,0 +1,76 @@
+// Makes a parsed filter pay for what it does. The CEL library has no limit on the
+// cost of an evaluation and matches regular expressions by backtracking, and neither
+// can be replaced from outside: so the tree is changed before it is first evaluated.
+
+import { isComprehension, isExpression, partsOf, toCall, toName } from './filter-expression.ts';
+import type { Call, Expression } from './filter-expression.ts';
+
+/** Names of the functions that a bounded filter calls. Filters themselves cannot. */
+export const BOUNDED = {
+  elements: 'bounded_elements',
+  whole: 'bounded_whole',
+  matches: 'bounded_matches',
+} as const;
+
+/** Makes the call `name(expression)`. */
+export type Wrap = (name: string, expression: Expression) => Expression;
+
+/** Operators whose cost grows with their operands. */
+const COSTLY_OPERATORS: ReadonlySet<string> = new Set(['==', '!=', 'in', '+']);
+
+/** Calls whose parameters are not values. */
+const MACROS_ON_PATHS: ReadonlySet<string> = new Set(['has']);
+
+/** How the library keeps a comprehension: expanded, beside the call that was written. */
+interface Expanded extends Expression {
+  readonly meta: { readonly alternate: { readonly args: { iterable: Expression } } };
+}
+
+/** Whether a filter has to be bounded: the others cost what their length and the event do. */
+export function isUnbounded(expression: Expression): boolean {
+  const call = toCall(expression);
+  if (call?.name === 'matches' || expression.op === '+') return true;
+  return (call !== undefined && isMacro(call)) || partsOf(expression).some(isUnbounded);
+}
+
+/** Changes a tree so that its evaluation counts its steps. */
+export function bound(expression: Expression, wrap: Wrap): void {
+  for (const part of partsOf(expression)) bound(part, wrap);
+  const call = toCall(expression);
+  if (call === undefined) {
+    if (COSTLY_OPERATORS.has(expression.op)) wrapAll(expression.args, wrap);
+  } else if (isExpanded(expression)) {
+    const { args } = expression.meta.alternate;
+    args.iterable = wrap(BOUNDED.elements, args.iterable);
+  } else if (!isMacro(call) && !MACROS_ON_PATHS.has(call.name)) {
+    boundCall(expression, call, wrap);
+  }
+}
+
+function boundCall(expression: Expression, call: Call, wrap: Wrap): void {
+  const { args } = expression;
+  if (!Array.isArray(args)) return;
+  if (call.name === 'matches') args[0] = BOUNDED.matches;
+  wrapAll(args.at(-1), wrap);
+  if (call.receiver !== undefined) args[1] = toWrapped(call.receiver, wrap);
+}
+
+function wrapAll(operands: unknown, wrap: Wrap): void {
+  if (!Array.isArray(operands)) return;
+  for (const [position, operand] of operands.entries()) {
+    if (isExpression(operand)) operands[position] = toWrapped(operand, wrap);
+  }
+}
+
+function toWrapped(operand: Expression, wrap: Wrap): Expression {
+  return operand.op === 'value' ? operand : wrap(BOUNDED.whole, operand);
+}
+
+function isExpanded(expression: Expression): expression is Expanded {
+  const call = toCall(expression);
+  return call !== undefined && isComprehension(call);
+}
+
+function isMacro(call: Call): boolean {
+  return isComprehension(call) || (call.name === 'bind' && toName(call.receiver) === 'cel');
+}

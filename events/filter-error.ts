@@ -1,0 +1,39 @@
+/** A place in a filter's text. Lines and columns count from one. */
+export interface FilterPosition {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** What is wrong with a filter, where, and what was probably meant. */
+export interface Complaint {
+  readonly problem: string;
+  /** Index into the text. */
+  readonly at?: number | undefined;
+  readonly hint?: string | undefined;
+}
+
+/** A filter that can never be evaluated: whoever wrote it must fix it. */
+export class FilterError extends Error {
+  override readonly name = 'FilterError';
+  readonly position?: FilterPosition;
+
+  constructor(message: string, position?: FilterPosition) {
+    super(message);
+    if (position !== undefined) this.position = position;
+  }
+}
+
+/** Words a complaint about a filter, for its author. */
+export function toFilterError(text: string, complaint: Complaint): FilterError {
+  const { problem, at, hint } = complaint;
+  const advice = hint === undefined ? '' : `; ${hint}`;
+  if (at === undefined) return new FilterError(`filter: ${problem}${advice}`);
+  const position = positionOf(text, at);
+  const place = `line ${position.line}, column ${position.column}`;
+  return new FilterError(`filter at ${place}: ${problem}${advice}`, position);
+}
+
+function positionOf(text: string, at: number): FilterPosition {
+  const before = text.slice(0, at).split('\n');
+  return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
+}

@@ -1,0 +1,15 @@
+// The package's root: what a nextevent.config.ts imports.
+
+export { defineConfig } from './config/config.ts';
+export type {
+  Activity,
+  ConfigOptions,
+  TriggerOptions,
+  WorkflowName,
+  Workflows,
+} from './config/config.ts';
+export type { Event } from './events/event.ts';
+export type { WebhookBody, WebhookData, WebhookUrl } from './events/webhook-body.ts';
+export type { Source, SourceRequest } from './ingress/sources/source.ts';
+export { webhook } from './ingress/sources/webhook.ts';
+export type { EventIdPlace, WebhookOptions } from './ingress/sources/webhook.ts';

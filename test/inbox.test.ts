@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+
+import type { Event } from '../events/event.ts';
+import { Inbox, WINDOW_EVENTS_MAX, type Waiter } from '../workflows/inbox.ts';
+import type { EventBatch } from '../workflows/messages.ts';
+
+describe('Inbox', () => {
+  test('gives events in the order they arrived, across subscriptions', () => {
+    const inbox = inboxHolding('a', 'b');
+    inbox.receive(batchOf(['e1', 'a'], ['e2', 'b'], ['e3', 'a']));
+    assert.deepEqual(takeAll(inbox, 'b', 'a'), ['e1', 'e2', 'e3']);
+  });
+
+  test('gives each overlapping subscription its own copy, and says whose it is', () => {
+    const inbox = inboxHolding('a', 'b');
+    inbox.receive(batchOf(['e1', 'a', 'b']));
+    assert.deepEqual(inbox.take(new Set(['b'])), { ...eventOf('e1'), subscription: 'b' });
+    assert.deepEqual(inbox.take(new Set(['a'])), { ...eventOf('e1'), subscription: 'a' });
+    assert.equal(inbox.take(new Set(['a', 'b'])), undefined);
+  });
+
+  test('drops an event signalled twice, and gives a subscription that was late its copy', () => {
+    const inbox = inboxHolding('a', 'b');
+    inbox.receive(batchOf(['e1', 'a']));
+    inbox.receive(batchOf(['e1', 'a', 'b']));
+    assert.deepEqual(takeAll(inbox, 'a'), ['e1']);
+    assert.deepEqual(takeAll(inbox, 'b'), ['e1']);
+  });
+
+  test('takes the same id from two sources as two events', () => {
+    const inbox = inboxHolding('a');
+    inbox.receive(batchOf(['e1', 'a']));
+    inbox.receive({
+      to: 'run',
+      events: [{ event: { ...eventOf('e1'), source: 'other' }, subscriptions: ['a'] }],
+    });
+    assert.deepEqual(takeAll(inbox, 'a'), ['e1', 'e1']);
+  });
+
+  test('gives no subscription an event that the workflow had received before', () => {
+    const inbox = inboxHolding('a');
+    inbox.receive(batchOf(['e1', 'a']));
+    inbox.hold(heldAs('b'));
+    inbox.receive(batchOf(['e1', 'b'], ['e2', 'b']));
+    assert.deepEqual(takeAll(inbox, 'b'), ['e2']);
+  });
+
+  test('gives no subscription the event that started the workflow, early or late', () => {
+    const inbox = new Inbox();
+    inbox.receive(batchOf(['e0', 'a']));
+    inbox.startedBy(eventOf('e0'));
+    inbox.hold(heldAs('a'));
+    inbox.receive(batchOf(['e0', 'a'], ['e1', 'a']));
+    assert.deepEqual(takeAll(inbox, 'a'), ['e1']);
+  });
+
+  test('keeps what comes before its subscription is minted, for that subscription only', () => {
+    const inbox = new Inbox();
+    inbox.receive(batchOf(['e1', 'a'], ['e2', 'b']));
+    inbox.hold(heldAs('a'));
+    assert.deepEqual(takeAll(inbox, 'a', 'b'), ['e1']);
+  });
+
+  test('hands an arrival to the waiter that waited longest for it', () => {
+    const inbox = inboxHolding('a', 'b');
+    const given: string[] = [];
+    inbox.wait(waiterFor(['b'], (event) => given.push(`first ${event.id}`)));
+    inbox.wait(waiterFor(['a', 'b'], (event) => given.push(`second ${event.id}`)));
+    inbox.receive(batchOf(['e1', 'a'], ['e2', 'b'], ['e3', 'b']));
+    assert.deepEqual(given, ['second e1', 'first e2']);
+    assert.deepEqual(takeAll(inbox, 'b'), ['e3']);
+  });
+
+  test('gives a waiter that left nothing, and keeps the event', () => {
+    const inbox = inboxHolding('a');
+    const waiter = waiterFor(['a'], () => assert.fail('it had left'));
+    inbox.wait(waiter);
+    assert.equal(inbox.leave(waiter), true);
+    inbox.receive(batchOf(['e1', 'a']));
+    assert.equal(inbox.leave(waiter), false);
+    assert.deepEqual(takeAll(inbox, 'a'), ['e1']);
+  });
+
+  test('drops what is queued for a subscription that ends, and what still comes', () => {
+    const inbox = inboxHolding('a', 'b');
+    inbox.receive(batchOf(['e1', 'a', 'b']));
+    inbox.end('a');
+    inbox.receive(batchOf(['e2', 'a']));
+    inbox.hold(heldAs('a'));
+    assert.deepEqual(takeAll(inbox, 'a'), []);
+    assert.deepEqual(takeAll(inbox, 'b'), ['e1']);
+    assert.deepEqual(inbox.releasing, [{ id: 'a', source: 'shop' }]);
+  });
+
+  test('tells a waiter whose subscriptions have all ended', () => {
+    const inbox = inboxHolding('a', 'b');
+    let abandoned = 0;
+    inbox.wait({ ...waiterFor(['a', 'b'], () => {}), abandon: () => (abandoned += 1) });
+    inbox.end('a');
+    assert.equal(abandoned, 0);
+    inbox.end('b');
+    assert.equal(abandoned, 1);
+  });
+
+  test('gives nothing once it is closed, and leaves every arrival to the next run', () => {
+    const inbox = inboxHolding('a');
+    inbox.wait(waiterFor(['a'], () => assert.fail('the run is over')));
+    inbox.close();
+    inbox.receive(batchOf(['e1', 'a'], ['e2', 'a']));
+    assert.equal(inbox.take(new Set(['a'])), undefined);
+    assert.deepEqual(takeAll(nextRunOf(inbox), 'a'), ['e1', 'e2']);
+  });
+
+  test('carries subscriptions, unread events, order and window to the next run', () => {
+    const inbox = inboxHolding('a', 'b');
+    inbox.receive(batchOf(['e1', 'a', 'b'], ['e2', 'b'], ['e3', 'a']));
+    inbox.take(new Set(['a']));
+    inbox.end('gone');
+    const next = nextRunOf(inbox);
+    next.receive(batchOf(['e1', 'a'], ['e2', 'a'], ['e4', 'a']));
+    assert.deepEqual(takeAll(next, 'a', 'b'), ['e1', 'e2', 'e3', 'e2', 'e4']);
+    assert.deepEqual(next.held, inbox.held);
+  });
+
+  test('remembers the last events, and no more', () => {
+    const inbox = inboxHolding('a');
+    const ids = Array.from({ length: WINDOW_EVENTS_MAX + 1 }, (_, index) => `e${index}`);
+    inbox.receive(batchOf(...ids.map((id): [string, string] => [id, 'a'])));
+    takeAll(inbox, 'a');
+    inbox.receive(batchOf(['e1', 'a'], ['e0', 'a']));
+    assert.deepEqual(takeAll(inbox, 'a'), ['e0']);
+    assert.equal(inbox.toState().window.length, WINDOW_EVENTS_MAX);
+  });
+});
+
+function inboxHolding(...ids: string[]): Inbox {
+  const inbox = new Inbox();
+  for (const id of ids) inbox.hold(heldAs(id));
+  return inbox;
+}
+
+function heldAs(id: string) {
+  return { id, source: 'shop', filter: '' };
+}
+
+function eventOf(id: string): Event {
+  return { id, source: 'shop', type: 'post', time: '2026-01-01T00:00:00Z', data: {} };
+}
+
+function batchOf(...events: Array<[eventId: string, ...subscriptions: string[]]>): EventBatch {
+  return {
+    to: 'run',
+    events: events.map(([id, ...subscriptions]) => ({ event: eventOf(id), subscriptions })),
+  };
+}
+
+function waiterFor(ids: string[], give: Waiter['give']): Waiter {
+  return { ids: new Set(ids), give, abandon() {} };
+}
+
+function takeAll(inbox: Inbox, ...ids: string[]): string[] {
+  const wanted = new Set(ids);
+  const taken: string[] = [];
+  for (let event = inbox.take(wanted); event; event = inbox.take(wanted)) taken.push(event.id);
+  return taken;
+}
+
+function nextRunOf(inbox: Inbox): Inbox {
+  const next = new Inbox();
+  next.restore(JSON.parse(JSON.stringify(inbox.toState())));
+  return next;
+}

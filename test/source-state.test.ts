@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+
+import { PAGE_BYTES_MAX, REMOVALS_MAX, Source } from '../workflows/source-state.ts';
+
+const run = { firstRunId: 'first', runId: 'run' };
+
+describe('the state of a source', () => {
+  test('answers what changed since a version, over runs too', () => {
+    const source = sourceWith('a', 'b');
+    const { version } = source;
+    source.register([registrationOf('c')], false);
+    source.unregister(['a']);
+    for (const kept of [source, nextRunOf(source)]) {
+      const changes = kept.changes({ firstRunId: 'first', since: version }, run);
+      assert.equal(changes.snapshot, false);
+      assert.deepEqual(
+        changes.added.map(({ id, seq }) => [id, seq]),
+        [['c', 3]],
+      );
+      assert.deepEqual(changes.removed, ['a']);
+      assert.equal(changes.version, 4);
+    }
+  });
+
+  test('answers another chain of runs, and a version from the future, with a snapshot', () => {
+    const source = sourceWith('a', 'b');
+    for (const asked of [
+      { firstRunId: 'other', since: 1 },
+      { firstRunId: 'first', since: 9 },
+    ]) {
+      const changes = source.changes(asked, run);
+      assert.equal(changes.snapshot, true);
+      assert.deepEqual(
+        changes.added.map(({ id }) => id),
+        ['a', 'b'],
+      );
+    }
+  });
+
+  test('answers with a snapshot once the removals since are forgotten', () => {
+    const source = sourceWith('a', 'b');
+    source.unregister(Array.from({ length: REMOVALS_MAX + 1 }, (_, index) => `gone-${index}`));
+    assert.equal(source.changes({ firstRunId: 'first', since: 2 }, run).snapshot, true);
+    assert.equal(source.changes({ firstRunId: 'first', since: 3 }, run).snapshot, false);
+  });
+
+  test('does not add twice, nor after its end came first', () => {
+    const source = sourceWith('a');
+    source.register([registrationOf('a')], false);
+    source.unregister(['late']);
+    source.register([registrationOf('late')], false);
+    assert.deepEqual(idsOf(source), ['a']);
+    source.register([registrationOf('late')], true);
+    assert.deepEqual(idsOf(source), ['a', 'late']);
+  });
+
+  test('gives a snapshot in pages that together hold everything', () => {
+    const ids = Array.from({ length: 3_000 }, (_, index) => `id-${index}`);
+    const source = new Source(undefined);
+    const filter = 'x'.repeat(1_000);
+    source.register(
+      ids.map((id) => ({ ...registrationOf(id), filter })),
+      false,
+    );
+    const got: string[] = [];
+    let pages = 0;
+    for (let after: number | undefined = 0; after !== undefined; pages += 1) {
+      const page = source.changes({ firstRunId: '', since: 0, after }, run);
+      assert.ok(JSON.stringify(page).length < 1.1 * PAGE_BYTES_MAX);
+      got.push(...page.added.map(({ id }) => id));
+      after = page.next;
+    }
+    assert.deepEqual(got, ids);
+    assert.ok(pages > 2);
+  });
+
+  test('places an accepted event before every later subscription', () => {
+    const source = sourceWith('a');
+    source.accept({ entries: [{ eventId: 'e1', storedIn: 'w1', after: 0 }] });
+    source.register([registrationOf('b')], false);
+    source.accept({ entries: [{ eventId: 'e2', storedIn: 'w2', after: 1 }] });
+    const next = nextRunOf(source);
+    assert.deepEqual(
+      next.backlog.map(({ eventId, place }) => [eventId, place]),
+      [
+        ['e1', 1],
+        ['e2', 2],
+      ],
+    );
+    next.dispatched(1);
+    assert.deepEqual(
+      next.backlog.map(({ eventId }) => eventId),
+      ['e2'],
+    );
+  });
+
+  test('knows about how large it is', () => {
+    const source = sourceWith('a', 'b', 'c');
+    const written = JSON.stringify(source.toState()).length;
+    assert.ok(source.stateBytes >= written && source.stateBytes < 2 * written);
+    source.unregister(['a', 'b', 'c']);
+    assert.equal(source.stateBytes, 0);
+  });
+});
+
+function sourceWith(...ids: string[]): Source {
+  const source = new Source(undefined);
+  source.register(ids.map(registrationOf), false);
+  return source;
+}
+
+function registrationOf(id: string) {
+  return { id, filter: `data.id == '${id}'`, workflowId: `workflow-${id}`, firstRunId: 'run' };
+}
+
+function idsOf(source: Source): string[] {
+  return source.changes({ firstRunId: '', since: 0 }, run).added.map(({ id }) => id);
+}
+
+function nextRunOf(source: Source): Source {
+  return new Source(JSON.parse(JSON.stringify(source.toState())));
+}

@@ -1,0 +1,3 @@
+// Workflows that only tests run.
+
+export * from './listening.ts';

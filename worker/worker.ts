@@ -1,0 +1,97 @@
+// The worker of a project: the user's workflows and activities on one task queue, and
+// the source workflows on another, away from their load.
+
+import { Client, type ConnectionOptions } from '@temporalio/client';
+import {
+  Worker,
+  type NativeConnection,
+  type WorkerOptions,
+  type WorkflowBundle,
+} from '@temporalio/worker';
+
+import { createBacklogActivities } from '../activities/backlog.ts';
+import { deriveEvents } from '../activities/derive-events.ts';
+import { createRegistrationActivities } from '../activities/registration.ts';
+import { StateSizes } from '../activities/state-sizes.ts';
+import type { Config } from '../config/config.ts';
+import { resolveSource } from '../config/subscribable.ts';
+import { connectWithoutRetry } from '../dispatch/dispatcher.ts';
+import { Lanes } from '../dispatch/lanes.ts';
+import { SourceClient } from '../dispatch/source-client.ts';
+import { SOURCE_TASK_QUEUE } from '../workflows/messages.ts';
+import { bundleSourceWorkflows, bundleWorkflows } from './bundle.ts';
+
+export interface CreateWorkerOptions {
+  readonly config: Config;
+  readonly connection: NativeConnection;
+  /** For the activities' own connection, to the same server. */
+  readonly clientConnectionOptions: ConnectionOptions;
+  readonly namespace: string;
+  /** Bundles that were made before, by `bundleWorkflows` and `bundleSourceWorkflows`. */
+  readonly bundles?: { readonly workflows: WorkflowBundle; readonly sources: WorkflowBundle };
+  /** Settings of the worker that runs the user's workflows. */
+  readonly workerOptions?: Partial<WorkerOptions>;
+}
+
+/** Runs until `shutdown`. */
+export interface NextEventWorker {
+  run(): Promise<void>;
+  shutdown(): void;
+}
+
+/** The activities' connection is closed when `run` has ended. */
+export async function createWorker(options: CreateWorkerOptions): Promise<NextEventWorker> {
+  const clientConnection = await connectWithoutRetry(options.clientConnectionOptions);
+  const client = new Client({ connection: clientConnection, namespace: options.namespace });
+  const workers = await Promise.all([
+    createUserWorker(options, client),
+    createSourceWorker(options, client),
+  ]);
+  return {
+    async run() {
+      try {
+        await Promise.all(workers.map((worker) => worker.run()));
+      } finally {
+        await clientConnection.close();
+      }
+    },
+    shutdown() {
+      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+    },
+  };
+}
+
+async function createUserWorker(options: CreateWorkerOptions, client: Client): Promise<Worker> {
+  const { config, connection, namespace, workerOptions } = options;
+  const sourceClient = new SourceClient(client);
+  const registration = createRegistrationActivities({
+    client: sourceClient,
+    sizes: new StateSizes(sourceClient),
+    resolveSource: (name) => resolveSource(config, name),
+  });
+  return Worker.create({
+    ...workerOptions,
+    connection,
+    namespace,
+    taskQueue: config.taskQueue,
+    workflowBundle: options.bundles?.workflows ?? (await bundleWorkflows(config.workflowsPath)),
+    activities: { ...config.activities, ...workerOptions?.activities, ...registration },
+    interceptors: {
+      ...workerOptions?.interceptors,
+      activity: [deriveEvents, ...(workerOptions?.interceptors?.activity ?? [])],
+    },
+  });
+}
+
+async function createSourceWorker(options: CreateWorkerOptions, client: Client): Promise<Worker> {
+  return Worker.create({
+    connection: options.connection,
+    namespace: options.namespace,
+    taskQueue: SOURCE_TASK_QUEUE,
+    workflowBundle: options.bundles?.sources ?? (await bundleSourceWorkflows()),
+    activities: createBacklogActivities({
+      client: new SourceClient(client),
+      lanes: new Lanes(client, Number.POSITIVE_INFINITY),
+    }),
+  });
+}

@@ -1,0 +1,76 @@
+// What subscribe, nextEvent and cel throw. All of them are failures that Temporal
+// knows: uncaught, they fail the workflow instead of repeating its task for ever.
+
+import { ApplicationFailure } from '@temporalio/common';
+
+/** A failure of this library; retrying does not cure it. The class name is the failure's type. */
+class NextEventFailure extends ApplicationFailure {
+  constructor(type: string, message: string, cause?: Error) {
+    super(message, type, true, undefined, cause);
+  }
+}
+
+/** The filter can not be used: it does not parse, or does not type-check. Mend the filter. */
+export class FilterError extends NextEventFailure {
+  constructor(message: string, cause?: Error) {
+    super('FilterError', message, cause);
+  }
+}
+
+/** No source and no trigger has this name. Mend the name or the configuration. */
+export class UnknownSourceError extends NextEventFailure {
+  constructor(message: string, cause?: Error) {
+    super('UnknownSourceError', message, cause);
+  }
+}
+
+/** The name is a source's and also a trigger's. Rename one of them. */
+export class AmbiguousSourceError extends NextEventFailure {
+  constructor(message: string, cause?: Error) {
+    super('AmbiguousSourceError', message, cause);
+  }
+}
+
+/** The source holds as many subscriptions as it can. Unsubscribe others, or use two sources. */
+export class SourceFullError extends NextEventFailure {
+  constructor(message: string, cause?: Error) {
+    super('SourceFullError', message, cause);
+  }
+}
+
+/** An argument is malformed: a timeout, an id, a value given to `cel`. Mend the call. */
+export class InvalidArgumentError extends NextEventFailure {
+  constructor(message: string) {
+    super('InvalidArgumentError', message);
+  }
+}
+
+/** The id is not a subscription of this workflow, or it was unsubscribed. */
+export class UnknownSubscriptionError extends NextEventFailure {
+  constructor(message: string) {
+    super('UnknownSubscriptionError', message);
+  }
+}
+
+/** More is unread than the next run can be given. Read some of it, then continue as new. */
+export class InboxTooLargeError extends NextEventFailure {
+  constructor(message: string) {
+    super('InboxTooLargeError', message);
+  }
+}
+
+/** The call was made where there is no workflow, or in a worker without the interceptors. */
+export class NoInboxError extends NextEventFailure {
+  constructor(message: string) {
+    super('NoInboxError', message);
+  }
+}
+
+const byType = { FilterError, UnknownSourceError, AmbiguousSourceError, SourceFullError };
+
+/** The failure of a registration as the error that its type names. */
+export function toSubscribeError(cause: unknown): Error | undefined {
+  if (!(cause instanceof ApplicationFailure)) return undefined;
+  const type = cause.type as keyof typeof byType;
+  return Object.hasOwn(byType, type) ? new byType[type](cause.message, cause) : cause;
+}

@@ -1,0 +1,239 @@
+// What a workflow has received and not yet read.
+//
+// Every arrival of an event that a held subscription wants has a position, counted
+// over the whole chain of runs. The window remembers the last positions by event, so
+// that an event that comes again (a retry of its sender, of the ingress, or of the
+// backlog) reaches no subscription twice, and so that a subscription never gets an
+// event that its workflow had already received when it subscribed.
+//
+// An event goes to the first waiter that wants it the moment it arrives; it is in
+// the queue only while nobody waits for it.
+
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
+
+import type { Event } from '../events/event.ts';
+import type { SubscriptionId } from '../events/subscription.ts';
+import type { EventBatch } from './messages.ts';
+
+/** How many events a workflow remembers, to tell a repetition. */
+export const WINDOW_EVENTS_MAX = 4_096;
+
+/** How many events are kept for ids that are not minted yet: what one run can be signalled. */
+export const EARLY_EVENTS_MAX = 10_000;
+
+/** Hexadecimal digits of an event's key: 96 bits. */
+const KEY_LENGTH = 24;
+
+/** A subscription that this workflow holds. */
+export interface HeldSubscription {
+  readonly id: SubscriptionId;
+  readonly source: string;
+  readonly filter: string;
+  /** Events that arrived up to here are not for it. */
+  readonly position: number;
+}
+
+/** Somebody who waits for an event of any of these subscriptions. */
+export interface Waiter {
+  readonly ids: ReadonlySet<SubscriptionId>;
+  give(event: Event): void;
+  /** None of the ids is held any more: nothing will ever come. */
+  abandon(): void;
+}
+
+/** What crosses continue-as-new. */
+export interface InboxState {
+  readonly position: number;
+  readonly held: readonly HeldSubscription[];
+  /** Ended, but their source may not have heard of it. */
+  readonly releasing: readonly Pick<HeldSubscription, 'id' | 'source'>[];
+  readonly events: readonly Event[];
+  /** Index of the event, index of the held subscription; oldest first. */
+  readonly unread: ReadonlyArray<readonly [event: number, held: number]>;
+  /** Key, position, and the indexes of the held subscriptions that have got the event. */
+  readonly window: ReadonlyArray<readonly [key: string, position: number, ...held: number[]]>;
+}
+
+interface Unread {
+  readonly event: Event;
+  readonly id: SubscriptionId;
+}
+
+interface Seen {
+  readonly position: number;
+  readonly takenBy: Set<SubscriptionId>;
+}
+
+export class Inbox {
+  readonly #held = new Map<SubscriptionId, HeldSubscription>();
+  readonly #releasing = new Map<SubscriptionId, string>();
+  readonly #ended = new Set<SubscriptionId>();
+  readonly #window = new Map<string, Seen>();
+  readonly #waiters = new Set<Waiter>();
+  #unread: Unread[] = [];
+  #early: Unread[] = [];
+  #position = 0;
+  #closed = false;
+
+  get held(): readonly HeldSubscription[] {
+    return [...this.#held.values()];
+  }
+
+  get releasing(): ReadonlyArray<Pick<HeldSubscription, 'id' | 'source'>> {
+    return [...this.#releasing].map(([id, source]) => ({ id, source }));
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  holds(id: SubscriptionId): boolean {
+    return this.#held.has(id);
+  }
+
+  /** The run was started by this event: no subscription of this workflow gets it. */
+  startedBy(event: Event): void {
+    const key = keyOf(event);
+    if (!this.#window.has(key)) this.#remember(key, { position: 0, takenBy: new Set() });
+  }
+
+  /** Events from now on are for this subscription too, and what came early for it. */
+  hold(subscription: Omit<HeldSubscription, 'position'>): void {
+    this.#held.set(subscription.id, { ...subscription, position: this.#position });
+    const early = this.#early.filter(({ id }) => id === subscription.id);
+    if (early.length === 0) return;
+    this.#early = this.#early.filter(({ id }) => id !== subscription.id);
+    for (const { event, id } of early) this.#receive(event, id);
+  }
+
+  /** Drops the subscription and what is queued for it. */
+  end(id: SubscriptionId): void {
+    const held = this.#held.get(id);
+    if (held === undefined) return;
+    this.#held.delete(id);
+    this.#ended.add(id);
+    this.#releasing.set(id, held.source);
+    this.#unread = this.#unread.filter((unread) => unread.id !== id);
+    for (const waiter of this.#waiters) {
+      if ([...waiter.ids].some((wanted) => this.#held.has(wanted))) continue;
+      this.#waiters.delete(waiter);
+      waiter.abandon();
+    }
+  }
+
+  /** The source has heard that these ended. */
+  released(ids: readonly SubscriptionId[]): void {
+    for (const id of ids) this.#releasing.delete(id);
+  }
+
+  receive(batch: EventBatch): void {
+    for (const { event, subscriptions } of batch.events) {
+      for (const id of subscriptions) this.#receive(event, id);
+    }
+  }
+
+  /** The oldest unread event of any of these subscriptions. */
+  take(ids: ReadonlySet<SubscriptionId>): Event | undefined {
+    if (this.#closed) return undefined;
+    const at = this.#unread.findIndex(({ id }) => ids.has(id));
+    if (at === -1) return undefined;
+    const [unread] = this.#unread.splice(at, 1);
+    return unread && toTaken(unread);
+  }
+
+  wait(waiter: Waiter): void {
+    this.#waiters.add(waiter);
+  }
+
+  /** Whether the waiter was still waiting. From now on it is given nothing. */
+  leave(waiter: Waiter): boolean {
+    return this.#waiters.delete(waiter);
+  }
+
+  /** Continue-as-new was asked for: arrivals are kept for the next run, nobody is given any. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  toState(): InboxState {
+    const held = this.held;
+    const place = new Map(held.map(({ id }, index) => [id, index]));
+    const events = [...new Set(this.#unread.map(({ event }) => event))];
+    const eventPlace = new Map(events.map((event, index) => [event, index]));
+    const placesOf = (ids: Iterable<SubscriptionId>): number[] =>
+      [...ids].flatMap((id) => place.get(id) ?? []);
+    return {
+      position: this.#position,
+      held,
+      releasing: this.releasing,
+      events,
+      unread: this.#unread.flatMap(({ event, id }) =>
+        placesOf([id]).map((index) => [eventPlace.get(event) ?? 0, index] as const),
+      ),
+      window: [...this.#window].map(
+        ([key, seen]) => [key, seen.position, ...placesOf(seen.takenBy)] as const,
+      ),
+    };
+  }
+
+  /** Takes over what the run before left. Call it before anything else. */
+  restore(state: InboxState): void {
+    const idAt = (index: number): SubscriptionId | readonly [] => state.held[index]?.id ?? [];
+    this.#position = state.position;
+    for (const held of state.held) this.#held.set(held.id, held);
+    for (const { id, source } of state.releasing) {
+      this.#ended.add(id);
+      this.#releasing.set(id, source);
+    }
+    for (const [event, held] of state.unread) {
+      const unread = state.events[event];
+      const subscription = state.held[held];
+      if (unread && subscription) this.#unread.push({ event: unread, id: subscription.id });
+    }
+    for (const [key, position, ...held] of state.window) {
+      this.#window.set(key, { position, takenBy: new Set(held.flatMap(idAt)) });
+    }
+  }
+
+  #receive(event: Event, id: SubscriptionId): void {
+    const held = this.#held.get(id);
+    if (held === undefined) {
+      // Not minted yet: a workflow task that is executed again hears its events first.
+      if (!this.#ended.has(id)) this.#early.push({ event, id });
+      if (this.#early.length > EARLY_EVENTS_MAX) this.#early.shift();
+      return;
+    }
+    const key = keyOf(event);
+    const seen = this.#window.get(key) ?? { position: ++this.#position, takenBy: new Set() };
+    if (seen.position <= held.position || seen.takenBy.has(id)) return;
+    this.#remember(key, seen);
+    seen.takenBy.add(id);
+    this.#offer({ event, id });
+  }
+
+  #remember(key: string, seen: Seen): void {
+    this.#window.set(key, seen);
+    if (this.#window.size <= WINDOW_EVENTS_MAX) return;
+    const [oldest] = this.#window.keys();
+    if (oldest !== undefined) this.#window.delete(oldest);
+  }
+
+  #offer(unread: Unread): void {
+    for (const waiter of this.#closed ? [] : this.#waiters) {
+      if (!waiter.ids.has(unread.id)) continue;
+      this.#waiters.delete(waiter);
+      waiter.give(toTaken(unread));
+      return;
+    }
+    this.#unread.push(unread);
+  }
+}
+
+function toTaken({ event, id }: Unread): Event {
+  return { ...event, subscription: id };
+}
+
+function keyOf({ source, id }: Event): string {
+  return bytesToHex(sha256(utf8ToBytes(`${source}\0${id}`))).slice(0, KEY_LENGTH);
+}

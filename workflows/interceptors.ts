@@ -1,0 +1,117 @@
+// Owns the inbox of a run. It must be the first interceptor module of the worker, so
+// that no other interceptor stands between an event's signal and the inbox.
+//
+// - Event signals are taken in synchronously and go no further: an interceptor that
+//   awaits before them would make continue-as-new lose events.
+// - What crosses continue-as-new travels in a header. It is written when the activation
+//   is concluded, into the command itself, so that it holds every arrival; and it is read
+//   before the first job of the next run, so that what is carried stands before what
+//   arrives.
+// - Nothing here is `async` before the user's code has ended: these are part of workflow
+//   code, and an extra turn of the event loop would change the order of commands.
+
+import { TemporalFailure, type Payload } from '@temporalio/common';
+import {
+  ContinueAsNew,
+  defaultPayloadConverter,
+  isCancellation,
+  setHandler,
+  workflowInfo,
+  type WorkflowInterceptors,
+  type WorkflowInternalsInterceptor,
+} from '@temporalio/workflow';
+
+import { isEvent } from '../events/event.ts';
+import { deriveArgument } from '../events/webhook-body.ts';
+import { setCurrentInbox } from './current-inbox.ts';
+import { InboxTooLargeError } from './errors.ts';
+import { Inbox, type InboxState } from './inbox.ts';
+import { eventSignal, type EventBatch } from './messages.ts';
+import { registerAgain, release, releaseAll } from './registration.ts';
+
+/** The header in which a run leaves its inbox to the next. */
+const INBOX_HEADER = 'nextevent-inbox';
+
+/** How much a run can leave to the next, in bytes of JSON: unread events above all. */
+export const CARRIED_BYTES_MAX = 1.5 * 1024 * 1024;
+
+export function interceptors(): WorkflowInterceptors {
+  const inbox = new Inbox();
+  setCurrentInbox(inbox);
+  // The handler only makes the SDK hand these signals to interceptors before main runs.
+  setHandler(eventSignal, () => {}, { description: 'Events for the subscriptions of this run.' });
+  return {
+    inbound: [
+      {
+        handleSignal(input, next) {
+          if (input.signalName !== eventSignal.name) return next(input);
+          receive(inbox, input.args[0] as EventBatch);
+          return Promise.resolve();
+        },
+        execute(input, next) {
+          for (const argument of input.args) if (isEvent(argument)) inbox.startedBy(argument);
+          release(inbox);
+          const args = input.args.map(deriveArgument);
+          return next({ ...input, args }).then(
+            async (result) => {
+              await releaseAll(inbox);
+              return result;
+            },
+            async (error: unknown) => {
+              if (endsWorkflow(error)) await releaseAll(inbox);
+              throw error;
+            },
+          );
+        },
+      },
+    ],
+    outbound: [
+      {
+        continueAsNew(input, next) {
+          const bytes = JSON.stringify(inbox.toState()).length;
+          if (bytes > CARRIED_BYTES_MAX) {
+            throw new InboxTooLargeError(
+              `unread events take ${bytes} bytes, at most ${CARRIED_BYTES_MAX} can be carried`,
+            );
+          }
+          inbox.close();
+          return next(input);
+        },
+      },
+    ],
+    internals: [carryOver(inbox)],
+  };
+}
+
+function carryOver(inbox: Inbox): WorkflowInternalsInterceptor {
+  return {
+    activate(input, next) {
+      const jobs = input.activation.jobs ?? [];
+      const carried = jobs[0]?.initializeWorkflow?.headers?.[INBOX_HEADER];
+      if (carried) inbox.restore(defaultPayloadConverter.fromPayload<InboxState>(carried));
+      // The run's randomness is new from here on: the workflow was reset to this place.
+      const isReset = jobs.some((job) => job.updateRandomSeed);
+      next(input);
+      if (isReset) registerAgain(inbox);
+    },
+    concludeActivation(input, next) {
+      for (const { continueAsNewWorkflowExecution: command } of input.commands) {
+        if (!command) continue;
+        const header: Payload = defaultPayloadConverter.toPayload(inbox.toState());
+        command.headers = { ...command.headers, [INBOX_HEADER]: header };
+      }
+      return next(input);
+    },
+  };
+}
+
+function receive(inbox: Inbox, batch: EventBatch): void {
+  // A workflow id that is used again does not get what its predecessor subscribed to.
+  if (batch.to === workflowInfo().firstExecutionRunId) inbox.receive(batch);
+}
+
+/** Whether this ends the workflow. A plain error only repeats the workflow task. */
+function endsWorkflow(error: unknown): boolean {
+  if (error instanceof ContinueAsNew) return false;
+  return error instanceof TemporalFailure || isCancellation(error);
+}

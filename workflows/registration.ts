@@ -1,0 +1,100 @@
+// How a workflow tells a source that it holds a subscription, or no longer does.
+//
+// Registering is a local activity: it is short, and its result must be in history
+// before `subscribe` returns. Unregistering never is one: a workflow task that is
+// executed again may take another path, and must not have ended what that path holds;
+// an ordinary activity is scheduled by the task's own commit.
+
+import {
+  CancellationScope,
+  getRandomStream,
+  proxyActivities,
+  proxyLocalActivities,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
+
+import type { createRegistrationActivities } from '../activities/registration.ts';
+import type { SubscriptionId } from '../events/subscription.ts';
+import type { HeldSubscription, Inbox } from './inbox.ts';
+
+type RegistrationActivities = ReturnType<typeof createRegistrationActivities>;
+
+/** How long the end of a workflow waits for its sources to hear of it. */
+const END_TIMEOUT_MS = 10_000;
+
+const { nexteventRegister } = proxyLocalActivities<RegistrationActivities>({
+  startToCloseTimeout: 2_000,
+  retry: { initialInterval: 20, maximumInterval: 500 },
+});
+
+const { nexteventUnregister, nexteventRegisterAgain } = proxyActivities<RegistrationActivities>({
+  startToCloseTimeout: 5_000,
+  retry: { initialInterval: 100, maximumInterval: 10_000 },
+});
+
+const { nexteventUnregister: unregisterAtEnd } = proxyActivities<RegistrationActivities>({
+  startToCloseTimeout: 2_000,
+  scheduleToCloseTimeout: END_TIMEOUT_MS,
+  retry: { initialInterval: 100, maximumInterval: 1_000 },
+});
+
+/**
+ * An id for a new subscription. Made of the run's own randomness, so that it is the same
+ * when the task is executed again, and of what is subscribed to, so that a task that takes
+ * another path does not give the id to another subscription.
+ */
+export function mintSubscriptionId(source: string, filter: string): SubscriptionId {
+  const random = getRandomStream('nextevent').uuid4();
+  const hash = bytesToHex(sha256(utf8ToBytes(`${random}\0${source}\0${filter}`)));
+  // RFC 9562, version 8: a UUID whose bits are the application's.
+  return [
+    hash.slice(0, 8),
+    hash.slice(8, 12),
+    `8${hash.slice(13, 16)}`,
+    `8${hash.slice(17, 20)}`,
+    hash.slice(20, 32),
+  ].join('-');
+}
+
+/** Returns once the registration is durable in the source workflow. */
+export async function register(subscription: Omit<HeldSubscription, 'position'>): Promise<void> {
+  await nexteventRegister(toRequest(subscription));
+}
+
+/** Registers what a run that was reset still holds; its sources may have dropped it. */
+export function registerAgain(inbox: Inbox): void {
+  if (inbox.held.length === 0) return;
+  const requests = inbox.held.map(toRequest);
+  // Nothing waits for it, and it is retried for as long as the workflow runs.
+  CancellationScope.nonCancellable(() => nexteventRegisterAgain(requests)).catch(() => {});
+}
+
+/** Tells the sources of everything that ended. Retried for as long as the workflow runs. */
+export function release(inbox: Inbox): void {
+  const releasing = inbox.releasing;
+  if (releasing.length === 0) return;
+  CancellationScope.nonCancellable(() => nexteventUnregister(releasing))
+    .then(() => inbox.released(releasing.map(({ id }) => id)))
+    .catch(() => {
+      // Only the end of the run ends it; what is left over goes when it is next signalled.
+    });
+}
+
+/** Ends every subscription, because the workflow ends. Bounded in time, and never fails. */
+export async function releaseAll(inbox: Inbox): Promise<void> {
+  for (const { id } of inbox.held) inbox.end(id);
+  const releasing = inbox.releasing;
+  if (releasing.length === 0) return;
+  try {
+    await CancellationScope.nonCancellable(() => unregisterAtEnd(releasing));
+  } catch {
+    // The sources drop them when an event finds that the workflow is gone.
+  }
+}
+
+function toRequest({ id, source, filter }: Omit<HeldSubscription, 'position'>) {
+  const { workflowId, firstExecutionRunId } = workflowInfo();
+  return { id, source, filter, workflowId, firstRunId: firstExecutionRunId };
+}

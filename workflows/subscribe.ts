@@ -1,0 +1,226 @@
+// PUBLIC: what a workflow imports from `nextevent/workflow`.
+
+import { ActivityFailure, CancelledFailure, type Duration } from '@temporalio/common';
+import { msToNumber } from '@temporalio/common/lib/time.js';
+import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
+
+import type { Event } from '../events/event.ts';
+import type { SubscriptionId } from '../events/subscription.ts';
+import { deriveEvent } from '../events/webhook-body.ts';
+import { currentInbox } from './current-inbox.ts';
+import { InvalidArgumentError, toSubscribeError, UnknownSubscriptionError } from './errors.ts';
+import type { Inbox } from './inbox.ts';
+import { mintSubscriptionId, register, release } from './registration.ts';
+
+export type { Event } from '../events/event.ts';
+export type { SubscriptionId } from '../events/subscription.ts';
+export type { WebhookBody, WebhookData } from '../events/webhook-body.ts';
+export { cel, type CelValue } from './cel.ts';
+export {
+  AmbiguousSourceError,
+  FilterError,
+  InboxTooLargeError,
+  InvalidArgumentError,
+  NoInboxError,
+  SourceFullError,
+  UnknownSourceError,
+  UnknownSubscriptionError,
+} from './errors.ts';
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** How `nextEvent` waits. */
+export interface NextEventOptions {
+  /**
+   * How long to wait: a number of milliseconds, or text such as `'30 minutes'`. `0` only
+   * looks. A fraction of a millisecond counts as a whole one.
+   *
+   * @default waits for as long as the workflow runs
+   */
+  readonly timeout?: Duration | undefined;
+}
+
+/**
+ * Subscribes the workflow to a source, from this moment on.
+ *
+ * Returns once the subscription is durable. An event that is posted after that is kept for
+ * it, however long it takes until `nextEvent` asks; one that was acknowledged before the call
+ * never is, nor one that this workflow had already received or was started by.
+ *
+ * The subscription lasts until `unsubscribe`, or until the workflow ends. Continue-as-new
+ * carries it, with what is unread, to the next run.
+ *
+ * @param source - the name of a source, or of a trigger, which stands for its source; the
+ * trigger's own filter plays no part
+ * @param filter - a CEL expression over `event_type`, `data` and `event`; every event if empty
+ * @throws {@link UnknownSourceError}, {@link AmbiguousSourceError}, {@link SourceFullError}
+ * @throws {@link FilterError} if the filter does not parse or type-check; it names the position
+ *
+ * @example
+ * const payments = await subscribe('shop', `event_type == 'order.paid'`);
+ */
+export async function subscribe(source: string, filter = ''): Promise<SubscriptionId> {
+  const inbox = currentInbox();
+  const id = mintSubscriptionId(source, filter);
+  inbox.hold({ id, source, filter });
+  try {
+    await register({ id, source, filter });
+  } catch (error) {
+    inbox.end(id);
+    // A cancelled registration may have been heard; one that was refused was not.
+    if (isCancellation(error)) release(inbox);
+    else inbox.released([id]);
+    throw (error instanceof ActivityFailure && toSubscribeError(error.cause)) || error;
+  }
+  return id;
+}
+
+/**
+ * Waits for the next event wanted by any of these subscriptions.
+ *
+ * Events come in the order in which the workflow received them, over all the ids, each one
+ * once for each subscription that it matches. An event that arrived before this call is not
+ * lost: it has been waiting since `subscribe` returned. Two calls that wait for the same id
+ * get different events.
+ *
+ * A call that lost a `Promise.race` still waits, and takes an event that nobody will see: run
+ * it in a `CancellationScope` and cancel that.
+ *
+ * @returns the event, or `undefined` once `timeout` has passed
+ * @throws {@link InvalidArgumentError} without ids, for a malformed id, for a negative timeout
+ * @throws {@link UnknownSubscriptionError} for an id of another workflow, or that has ended
+ *
+ * @example
+ * const paid = await subscribe('shop', `event_type == 'order.paid'`);
+ * const event = await nextEvent(paid, { timeout: '1 day' });
+ * if (event === undefined) await cancelOrder(orderId);
+ */
+export function nextEvent<T = unknown>(...ids: SubscriptionId[]): Promise<Event<T>>;
+export function nextEvent<T = unknown>(
+  ...args: [...ids: SubscriptionId[], options: NextEventOptions]
+): Promise<Event<T> | undefined>;
+export async function nextEvent<T = unknown>(
+  ...args: Array<SubscriptionId | NextEventOptions>
+): Promise<Event<T> | undefined> {
+  const inbox = currentInbox();
+  const { ids, timeoutMs } = toWait(args);
+  for (const id of ids) {
+    if (inbox.holds(id)) continue;
+    throw new UnknownSubscriptionError(
+      `${id} is not a subscription of this workflow, or it was unsubscribed`,
+    );
+  }
+  if (CancellationScope.current().consideredCancelled) {
+    throw new CancelledFailure('nextEvent was called in a scope that is cancelled');
+  }
+  const event =
+    inbox.take(ids) ?? (timeoutMs === 0 ? undefined : await wait(inbox, ids, timeoutMs));
+  return event && (deriveEvent(event) as Event<T>);
+}
+
+/**
+ * The events of these subscriptions, one after the other, for `for await`. Ends when `timeout`
+ * passes without one; without `timeout` it never ends by itself.
+ *
+ * @example
+ * for await (const event of events(orders, { timeout: '1 hour' })) {
+ *   await handle(event.data);
+ * }
+ */
+export async function* events<T = unknown>(
+  ...args: [...ids: SubscriptionId[]] | [...ids: SubscriptionId[], options: NextEventOptions]
+): AsyncGenerator<Event<T>, void, void> {
+  for (;;) {
+    const event = await nextEvent<T>(...(args as [...SubscriptionId[], NextEventOptions]));
+    if (event === undefined) return;
+    yield event;
+  }
+}
+
+/**
+ * Ends a subscription and drops what is queued for it. Ending it again does nothing.
+ *
+ * @throws {@link InvalidArgumentError} for a malformed id
+ *
+ * @example
+ * await unsubscribe(payments);
+ */
+export async function unsubscribe(id: SubscriptionId): Promise<void> {
+  const inbox = currentInbox();
+  assertSubscriptionId(id);
+  if (!inbox.holds(id)) return;
+  inbox.end(id);
+  release(inbox);
+}
+
+interface Wait {
+  readonly ids: ReadonlySet<SubscriptionId>;
+  readonly timeoutMs: number | undefined;
+}
+
+function toWait(args: ReadonlyArray<SubscriptionId | NextEventOptions>): Wait {
+  const last = args.at(-1);
+  const options = typeof last === 'object' && last !== null ? last : undefined;
+  const ids = options === undefined ? args : args.slice(0, -1);
+  if (ids.length === 0) throw new InvalidArgumentError('nextEvent needs a subscription id');
+  for (const id of ids) assertSubscriptionId(id);
+  return {
+    ids: new Set(ids as SubscriptionId[]),
+    timeoutMs: options?.timeout === undefined ? undefined : toTimeoutMs(options.timeout),
+  };
+}
+
+function assertSubscriptionId(id: unknown): asserts id is SubscriptionId {
+  if (typeof id === 'string' && UUID.test(id)) return;
+  throw new InvalidArgumentError(`${JSON.stringify(id)} is not a subscription id`);
+}
+
+function toTimeoutMs(timeout: Duration): number {
+  let timeoutMs = Number.NaN;
+  try {
+    timeoutMs = msToNumber(timeout);
+  } catch {
+    // Text that is not a duration: said below, like every other value that is not.
+  }
+  if (Number.isFinite(timeoutMs) && timeoutMs >= 0) return Math.ceil(timeoutMs);
+  throw new InvalidArgumentError(
+    `timeout is a duration of at least 0, not ${JSON.stringify(timeout) ?? String(timeout)}`,
+  );
+}
+
+/** Waits in a scope of its own, so that nothing outlives the wait. */
+function wait(inbox: Inbox, ids: Wait['ids'], timeoutMs?: number): Promise<Event | undefined> {
+  const scope = new CancellationScope();
+  return scope.run(
+    () =>
+      new Promise((resolve, reject) => {
+        const timer = new CancellationScope();
+        const waiter = {
+          ids,
+          give(event: Event) {
+            timer.cancel();
+            resolve(event);
+          },
+          abandon() {
+            timer.cancel();
+            reject(new UnknownSubscriptionError('every subscription waited for was unsubscribed'));
+          },
+        };
+        inbox.wait(waiter);
+        scope.cancelRequested.catch((error: unknown) => {
+          if (inbox.leave(waiter)) reject(error);
+        });
+        if (timeoutMs === undefined) return;
+        timer
+          .run(() => sleep(timeoutMs))
+          .then(
+            () => {
+              if (inbox.leave(waiter)) resolve(inbox.take(ids));
+            },
+            () => {
+              // Cancelled: an event came, or the scope's own cancellation tells the waiter.
+            },
+          );
+      }),
+  );
+}
