@@ -14,6 +14,9 @@ import type { PlacedEntry } from '../workflows/messages.ts';
 /** How many events are on their way at once. */
 const IN_FLIGHT_MAX = 32;
 
+/** How long it may take to know every subscription: nobody waits for an answer here. */
+const READING_MS_MAX = 10_000;
+
 /** How often the server hears how far the activity is. */
 const HEARTBEAT_MS = 1_000;
 
@@ -35,7 +38,8 @@ export function createBacklogActivities(deps: BacklogDeps) {
     /** Ends once every entry is durable with everybody who wants it. */
     async nexteventDispatchBacklog({ source, entries }: BacklogRequest): Promise<void> {
       const subscribers =
-        subscribersOf.get(source) ?? new Subscribers(source, deps.client, () => {});
+        subscribersOf.get(source) ??
+        new Subscribers(source, deps.client, { readingMsMax: READING_MS_MAX });
       subscribersOf.set(source, subscribers);
       const reading = await subscribers.read();
       if (reading.kind !== 'current') throw new Error(`the subscriptions of ${source} are unknown`);

@@ -142,29 +142,34 @@ export function resolveConfig(options: unknown, directory: string): Config {
 }
 
 function resolveActivities(given: Record<string, unknown>): Record<string, Activity> {
+  const activities: Record<string, Activity> = {};
   for (const [name, activity] of Object.entries(given)) {
-    check(typeof activity === 'function', `activity "${name}" is not a function`);
+    check(isActivity(activity), `activity "${name}" is not a function`);
+    activities[name] = activity;
   }
-  return given as Record<string, Activity>;
+  return activities;
+}
+
+function isActivity(value: unknown): value is Activity {
+  return typeof value === 'function';
 }
 
 function resolveSources(given: Record<string, unknown>): ReadonlyMap<string, Source> {
   const sources = new Map<string, Source>();
-  for (const [name, value] of Object.entries(given)) {
+  for (const [name, source] of Object.entries(given)) {
     checkLength(name, 'source');
     check(
       SOURCE_NAME.test(name),
       `source name "${name}" must be lower-case letters, digits and -, and begin with a letter`,
     );
-    check(isSource(value), `source "${name}" is not a source; write for example webhook({ … })`);
-    sources.set(name, value as Source);
+    check(isSource(source), `source "${name}" is not a source; write for example webhook({ … })`);
+    sources.set(name, source);
   }
   return sources;
 }
 
 function isSource(value: unknown): value is Source {
-  const { kind, toEvent } = (value ?? {}) as Partial<Source>;
-  return typeof kind === 'string' && typeof toEvent === 'function';
+  return isRecord(value) && typeof value.kind === 'string' && typeof value.toEvent === 'function';
 }
 
 function resolveTriggers(
@@ -172,7 +177,7 @@ function resolveTriggers(
   around: Pick<Config, 'taskQueue' | 'sources'>,
 ): readonly Trigger[] {
   check(Array.isArray(given), 'triggers is not a list');
-  const triggers = (given as unknown[]).map((options) => resolveTrigger(options, around));
+  const triggers = given.map((options: unknown) => resolveTrigger(options, around));
   const names = new Set<string>();
   for (const { name } of triggers) {
     check(!names.has(name), `two triggers are called "${name}"`);
@@ -221,11 +226,12 @@ function checkLength(name: string, what: string): void {
 }
 
 function record(value: unknown, what: string): Record<string, unknown> {
-  check(
-    typeof value === 'object' && value !== null && !Array.isArray(value),
-    `${what} is missing or not an object`,
-  );
-  return value as Record<string, unknown>;
+  check(isRecord(value), `${what} is missing or not an object`);
+  return value;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function text(value: unknown, what: string): string {
@@ -236,9 +242,9 @@ function text(value: unknown, what: string): string {
 
 function string(value: unknown, what: string): string {
   check(typeof value === 'string', `${what} is missing or not text`);
-  return value as string;
+  return value;
 }
 
-function check(condition: boolean, message: string): void {
+function check(condition: boolean, message: string): asserts condition {
   if (!condition) throw new ConfigError(message);
 }

@@ -49,10 +49,17 @@ function findFile(path: string | undefined): string {
 
 async function importFile(file: string): Promise<{ readonly default?: unknown }> {
   try {
-    return (await import(pathToFileURL(file).href)) as { readonly default?: unknown };
+    const loaded: { readonly default?: unknown } = await import(pathToFileURL(file).href);
+    return loaded;
   } catch (error) {
+    if (isConfigError(error)) throw new ConfigError(`${basename(file)}: ${error.message}`);
     throw new ConfigError(`${basename(file)} ${whyNot(error)}`, { cause: error });
   }
+}
+
+/** By name, because the file may import another copy of the package. */
+function isConfigError(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'ConfigError';
 }
 
 function whyNot(error: unknown): string {

@@ -10,6 +10,7 @@ import type { SignalDefinition } from '@temporalio/common';
 
 import type { Event } from '../events/event.ts';
 import type { SubscriptionId } from '../events/subscription.ts';
+import { deriveEvent } from '../events/webhook-body.ts';
 import {
   acceptSignal,
   changesQuery,
@@ -118,7 +119,7 @@ export class SourceClient {
     const input = history.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads;
     const { loadedDataConverter } = this.#client.options;
     const [event] = await decodeArrayFromPayloads(loadedDataConverter, input);
-    return event as Event;
+    return deriveEvent(event as Event);
   }
 
   #signal<T>(source: string, signal: SignalDefinition<[T]>, argument: T): Promise<void> {

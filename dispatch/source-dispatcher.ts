@@ -68,7 +68,9 @@ export class SourceDispatcher {
   constructor(source: string, deps: SourceDispatcherDeps) {
     this.#source = source;
     this.#deps = deps;
-    this.#subscribers = new Subscribers(source, deps.client, (reading) => this.#onReading(reading));
+    this.#subscribers = new Subscribers(source, deps.client, {
+      onReading: (reading) => this.#onReading(reading),
+    });
     this.#backlog = new BacklogWriter(source, deps.client);
   }
 

@@ -9,7 +9,7 @@
 import { FilterIndex } from '../events/filter-index.ts';
 import type { Subscription } from '../events/subscription.ts';
 import type { Changes } from '../workflows/messages.ts';
-import { toFailureKind } from './failures.ts';
+import { sleep, toFailureKind } from './failures.ts';
 import type { SourceClient } from './source-client.ts';
 
 /** What a reading found. Times are of `performance.now()`. */
@@ -25,13 +25,28 @@ export interface Reading {
   readonly backlog: number;
 }
 
-/** A query is tried again until this many milliseconds after the reading began. */
-const READING_MS_MAX = 400;
+/** How long a reading for the ingress may take: an event is better off in the backlog then. */
+export const READING_MS_MAX = 400;
+
+/** How long to wait before the source is asked again when it was busy with another question. */
+const BUSY_MS = 15;
+
+type Found = Omit<Reading, 'startedAt'>;
+
+const UNKNOWN: Found = { kind: 'unknown', backlog: 0 };
+
+export interface SubscribersOptions {
+  /** Called with each reading, before anybody who waits for it goes on. */
+  readonly onReading?: (reading: Reading) => void;
+  /** @default READING_MS_MAX */
+  readonly readingMsMax?: number;
+}
 
 export class Subscribers {
   readonly source: string;
   readonly #client: SourceClient;
   readonly #onReading: (reading: Reading) => void;
+  readonly #readingMsMax: number;
   #index = new FilterIndex<Subscription>();
   #firstRunId = '';
   #runId = '';
@@ -41,11 +56,11 @@ export class Subscribers {
   #reading: Promise<Reading> | undefined;
   #next: Promise<Reading> | undefined;
 
-  /** `onReading` is called with each reading, before anybody who waits for it goes on. */
-  constructor(source: string, client: SourceClient, onReading: (reading: Reading) => void) {
+  constructor(source: string, client: SourceClient, options: SubscribersOptions = {}) {
     this.source = source;
     this.#client = client;
-    this.#onReading = onReading;
+    this.#onReading = options.onReading ?? (() => {});
+    this.#readingMsMax = options.readingMsMax ?? READING_MS_MAX;
   }
 
   get index(): FilterIndex<Subscription> {
@@ -79,10 +94,9 @@ export class Subscribers {
 
   #start(): Promise<Reading> {
     const startedAt = performance.now();
-    this.#reading = this.#read(startedAt)
-      .catch((error: unknown): Omit<Reading, 'startedAt'> => {
-        const kind = toFailureKind(error) === 'overloaded' ? 'overloaded' : 'unknown';
-        return { kind, backlog: 0 };
+    this.#reading = this.#read(startedAt + this.#readingMsMax)
+      .catch((error: unknown): Found => {
+        return toFailureKind(error) === 'overloaded' ? { ...UNKNOWN, kind: 'overloaded' } : UNKNOWN;
       })
       .then((found) => {
         this.#reading = undefined;
@@ -93,32 +107,41 @@ export class Subscribers {
     return this.#reading;
   }
 
-  async #read(startedAt: number): Promise<Omit<Reading, 'startedAt'>> {
-    const found = await this.#client.describe(this.source);
-    if (found === undefined) {
+  /** Looks until it knows. Another process may be asking, or signals keep coming. */
+  async #read(deadline: number): Promise<Found> {
+    for (;;) {
+      const found = await this.#look(deadline);
+      if (found) return found;
+      if (performance.now() + BUSY_MS > deadline) return UNKNOWN;
+      await sleep(BUSY_MS);
+    }
+  }
+
+  async #look(deadline: number): Promise<Found | undefined> {
+    const described = await this.#client.describe(this.source);
+    if (described === undefined) {
       this.#reset('');
       return { kind: 'current', backlog: 0 };
     }
+    const { isRunning, memo, pendingTask, runId } = described;
     // One that was ended holds nothing any more; the next signal to it starts another.
-    if (!found.isRunning) return { kind: 'unknown', backlog: 0 };
-    const { pendingTask, memo } = found;
-    const isKnown = found.runId === this.#runId && memo && memo.version <= this.#version;
+    if (!isRunning) return UNKNOWN;
+    const isKnown = runId === this.#runId && memo && memo.version <= this.#version;
     if (pendingTask === undefined && isKnown) return { kind: 'current', backlog: memo.backlog };
-    if (pendingTask !== undefined && pendingTask === this.#idleTask) {
-      return { kind: 'unknown', backlog: 0 };
-    }
+    if (pendingTask !== undefined && pendingTask === this.#idleTask) return UNKNOWN;
     try {
-      const backlog = await this.#catchUp(startedAt + READING_MS_MAX);
+      const backlog = await this.#catchUp();
       this.#idleTask = undefined;
       return { kind: 'current', backlog };
     } catch (error) {
-      this.#idleTask = pendingTask;
-      throw error;
+      if (toFailureKind(error) !== 'retry') throw error;
+      if (performance.now() > deadline) this.#idleTask = pendingTask;
+      return undefined;
     }
   }
 
   /** Asks for what changed, until nothing has. Returns the depth of the backlog. */
-  async #catchUp(deadline: number): Promise<number> {
+  async #catchUp(): Promise<number> {
     for (;;) {
       const asked = { firstRunId: this.#firstRunId, since: this.#version };
       const first = await this.#client.changes(this.source, asked);
@@ -133,7 +156,6 @@ export class Subscribers {
       this.#version = first.version;
       // Several pages are of several moments: what changed between them is one more question.
       if (page === first) return first.backlog;
-      if (performance.now() > deadline && !first.snapshot) throw new Error('changes too fast');
     }
   }
 

@@ -12,8 +12,8 @@ export const BOUNDED = {
   matches: 'bounded_matches',
 } as const;
 
-/** Makes the call `name(expression)`. */
-export type Wrap = (name: string, expression: Expression) => Expression;
+/** Makes the call `name(expression)`, or `name(expression, weight)`. */
+export type Wrap = (name: string, expression: Expression, weight?: number) => Expression;
 
 /** Operators whose cost grows with their operands. */
 const COSTLY_OPERATORS: ReadonlySet<string> = new Set(['==', '!=', 'in', '+']);
@@ -35,13 +35,17 @@ export function isUnbounded(expression: Expression): boolean {
 
 /** Changes a tree so that its evaluation counts its steps. */
 export function bound(expression: Expression, wrap: Wrap): void {
-  for (const part of partsOf(expression)) bound(part, wrap);
   const call = toCall(expression);
+  const weight = sum(call?.parameters.map(countNodes) ?? []);
+  for (const part of partsOf(expression)) bound(part, wrap);
+  // With a position the library draws the filter into each error, once for each
+  // element of a list. Nobody sees it: what is shown is made from the error's code.
+  Object.assign(expression, { pos: undefined, start: undefined });
   if (call === undefined) {
     if (COSTLY_OPERATORS.has(expression.op)) wrapAll(expression.args, wrap);
   } else if (isExpanded(expression)) {
     const { args } = expression.meta.alternate;
-    args.iterable = wrap(BOUNDED.elements, args.iterable);
+    args.iterable = wrap(BOUNDED.elements, args.iterable, weight);
   } else if (!isMacro(call) && !MACROS_ON_PATHS.has(call.name)) {
     boundCall(expression, call, wrap);
   }
@@ -64,6 +68,14 @@ function wrapAll(operands: unknown, wrap: Wrap): void {
 
 function toWrapped(operand: Expression, wrap: Wrap): Expression {
   return operand.op === 'value' ? operand : wrap(BOUNDED.whole, operand);
+}
+
+function countNodes(expression: Expression): number {
+  return 1 + sum(partsOf(expression).map(countNodes));
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }
 
 function isExpanded(expression: Expression): expression is Expanded {

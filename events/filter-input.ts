@@ -21,21 +21,37 @@ export function toFilterInput(event: Event): FilterInput {
   return { event_type: type, data: withHeaders(event.data ?? null), event: attributes };
 }
 
-const rewritten = new WeakMap<FilterInput, FilterInput | false>();
+/** Computed when they are read: a body is decoded only for a filter that names the form. */
+const BODY_FORMS: readonly string[] = ['text', 'bytes', 'json', 'form'];
+
+const rewritten = new WeakMap<FilterInput, Map<string, FilterInput | false>>();
 
 /**
  * The same input, readable where an object of its data has a key `constructor`: the
  * CEL library takes that for the object's class. As maps, such objects are safe.
  *
- * @returns `undefined` when the data has no such object.
+ * @returns `undefined` when what the filter can read has no such object.
  */
-export function withoutConstructors(input: FilterInput): FilterInput | undefined {
-  let result = rewritten.get(input);
-  if (result === undefined) {
-    result = hasConstructorKey(input.data) && { ...input, data: toMaps(input.data) };
-    rewritten.set(input, result);
-  }
+export function withoutConstructors(
+  input: FilterInput,
+  filterText: string,
+): FilterInput | undefined {
+  const forms = BODY_FORMS.filter((form) => filterText.includes(form));
+  const results = rewritten.get(input) ?? new Map<string, FilterInput | false>();
+  rewritten.set(input, results);
+  const result = results.get(forms.join()) ?? rewrite(input, new Set(forms));
+  results.set(forms.join(), result);
   return result === false ? undefined : result;
+}
+
+function rewrite(input: FilterInput, forms: ReadonlySet<string>): FilterInput | false {
+  try {
+    if (!hasConstructorKey(input.data, forms)) return false;
+    return { ...input, data: toMaps(input.data, forms) };
+  } catch {
+    // Nested too deeply to look through: the filter's own error stands.
+    return false;
+  }
 }
 
 /** Header names are the same in any case, and are kept in lower case. */
@@ -89,15 +105,31 @@ function isPlainObject(value: unknown): value is object {
   return prototype === Object.prototype || prototype === null;
 }
 
-function hasConstructorKey(value: unknown): boolean {
-  if (Array.isArray(value)) return value.some(hasConstructorKey);
+function hasConstructorKey(value: unknown, forms: ReadonlySet<string>): boolean {
+  if (Array.isArray(value)) return value.some((element) => hasConstructorKey(element, forms));
   if (!isPlainObject(value)) return false;
-  return Object.hasOwn(value, 'constructor') || Object.values(value).some(hasConstructorKey);
+  if (Object.hasOwn(value, 'constructor')) return true;
+  return readable(value, forms).some(([, held]) => hasConstructorKey(held, forms));
 }
 
-function toMaps(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(toMaps);
+function toMaps(value: unknown, forms: ReadonlySet<string>): unknown {
+  if (Array.isArray(value)) return value.map((element) => toMaps(element, forms));
   if (!isPlainObject(value)) return value;
-  const entries = Object.entries(value).map(([key, held]) => [key, toMaps(held)] as const);
+  const entries = readable(value, forms).map(([key, held]) => [key, toMaps(held, forms)] as const);
   return Object.hasOwn(value, 'constructor') ? new Map(entries) : Object.fromEntries(entries);
+}
+
+/** The properties of an object, without those that the filter has no reason to compute. */
+function readable(
+  value: object,
+  forms: ReadonlySet<string>,
+): ReadonlyArray<readonly [key: string, value: unknown]> {
+  if (!BODY_FORMS.some((form) => isComputed(value, form))) return Object.entries(value);
+  return Object.keys(value)
+    .filter((key) => forms.has(key) || !isComputed(value, key))
+    .map((key) => [key, Reflect.get(value, key)] as const);
+}
+
+function isComputed(value: object, key: string): boolean {
+  return Object.getOwnPropertyDescriptor(value, key)?.get !== undefined;
 }

@@ -79,6 +79,7 @@ const WORDS: ReadonlyArray<readonly [RegExp, string]> = [
   [/\bRBRACKET\b/, "']'"],
   [/\bRBRACE\b/, "'}'"],
   [new RegExp(BOUNDED.matches), 'matches'],
+  [/\bdyn<(\w+(?:<[^>]*>)?)>/g, '$1'],
 ];
 
 const budget = new Budget();
@@ -143,8 +144,8 @@ function parse(text: string): ParseResult {
 /** Parses once more, as the tree that was type-checked cannot be changed any longer. */
 function parseBounded(text: string): ParseResult {
   const program = parse(text);
-  bound(program.ast, (name, expression) => {
-    const { ast } = environment.parse(`${name}(data)`);
+  bound(program.ast, (name, expression, weight) => {
+    const { ast } = environment.parse(`${name}(data${weight === undefined ? '' : `, ${weight}`})`);
     if (ast.op === 'call') Object.assign(ast.args[1], [expression]);
     return ast;
   });
@@ -194,7 +195,7 @@ function inWords(summary: string): string {
 
 function evaluate(program: ParseResult, input: FilterInput, text: string): FilterOutcome {
   try {
-    const result = runTwice(program, input);
+    const result = runTwice(program, input, text);
     if (result === true) return MATCHED;
     if (result === false) return NOT_MATCHED;
     return { matched: false, error: `it is of type ${typeName(result)}, not bool` };
@@ -203,11 +204,11 @@ function evaluate(program: ParseResult, input: FilterInput, text: string): Filte
   }
 }
 
-function runTwice(program: ParseResult, input: FilterInput): unknown {
+function runTwice(program: ParseResult, input: FilterInput, text: string): unknown {
   try {
     return run(program, input);
   } catch (error) {
-    const readable = withoutConstructors(input);
+    const readable = withoutConstructors(input, text);
     if (readable === undefined) throw error;
     return run(program, readable);
   }
@@ -251,7 +252,8 @@ function typeName(result: unknown): string {
 function createEnvironment(): Environment {
   const limits = { maxAstNodes: FILTER_NODES_MAX, maxDepth: FILTER_DEPTH_MAX };
   const matches = createMatches(budget);
-  const elements = (value: unknown): unknown => budget.spendOnElements(value);
+  const elements = (value: unknown, names: bigint): unknown =>
+    budget.spendOnElements(value, Number(names));
   const whole = (value: unknown): unknown => budget.spendOnWhole(value);
   const sync = { async: false };
   return new Environment({ homogeneousAggregateLiterals: false, limits })
@@ -261,7 +263,7 @@ function createEnvironment(): Environment {
     .registerFunction('matches(string, string): bool', matches, sync)
     .registerFunction(`${BOUNDED.matches}(string, string): bool`, matches, sync)
     .registerFunction(`string.${BOUNDED.matches}(string): bool`, matches, sync)
-    .registerFunction(`${BOUNDED.elements}(dyn): dyn`, elements, sync)
+    .registerFunction(`${BOUNDED.elements}(dyn, int): dyn`, elements, sync)
     .registerFunction(`${BOUNDED.whole}(dyn): dyn`, whole, sync);
 }
 

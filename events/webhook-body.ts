@@ -87,8 +87,8 @@ export function deriveEvent<T>(event: Event<T>): Event<T> {
   const data: unknown = event.data;
   if (!isRecord(data) || !isStoredBody(data.body)) return event;
   const derived = { ...data, body: deriveBody(data.body, hasForm(data)) };
-  // T says what the body reads as, which is what it now is.
-  return { ...event, data: derived as T };
+  // Of the same type, because that is what T says of a body: how it reads.
+  return Object.defineProperty({ ...event }, 'data', { value: derived });
 }
 
 /** An argument of a workflow or an activity: a stored event derived, anything else as it is. */
@@ -151,29 +151,16 @@ function once<T>(make: () => T): () => T {
   return () => (made ??= { value: make() }).value;
 }
 
-function toText(stored: StoredBody): string | null {
-  switch (stored[MARK]) {
-    case 'utf8':
-      return stored.content;
-    case 'utf8-base64':
-      return decode(stored.content);
-    case 'base64':
-    case 'none':
-      return null;
-  }
+function toText({ [MARK]: encoding, content }: StoredBody): string | null {
+  if (encoding === 'utf8') return content;
+  return encoding === 'utf8-base64' ? decode(content) : null;
 }
 
-function toBytes(stored: StoredBody): Uint8Array | null {
-  switch (stored[MARK]) {
-    case 'utf8':
-      // A copy, because in a workflow the encoder's arrays are not instances of Uint8Array.
-      return Uint8Array.from(new TextEncoder().encode(stored.content));
-    case 'utf8-base64':
-    case 'base64':
-      return toUint8Array(stored.content);
-    case 'none':
-      return null;
-  }
+function toBytes({ [MARK]: encoding, content }: StoredBody): Uint8Array | null {
+  if (encoding === 'none') return null;
+  if (encoding !== 'utf8') return toUint8Array(content);
+  // A copy, because in a workflow the encoder's arrays are of another realm.
+  return Uint8Array.from(new TextEncoder().encode(content));
 }
 
 function toJson(text: string | null): unknown {

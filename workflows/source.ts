@@ -31,11 +31,17 @@ import {
 } from './messages.ts';
 import { Source, type SourceState } from './source-state.ts';
 
-/** After this many signals a run continues as new; the server ends one after 10,000. */
-export const SIGNALS_PER_RUN = 4_000;
+/**
+ * After this many signals, or events in its history, a run continues as new. The server would
+ * let it have ten times more. But a signal that comes while the last task of a run is on its
+ * way makes that task be done again, with a replay of the whole run, and until then the server
+ * refuses every signal: the shorter the run, the shorter is that.
+ */
+export const SIGNALS_PER_RUN = 1_000;
+const HISTORY_EVENTS_PER_RUN = 2_500;
 
-/** ... and it no longer waits for its activity to end after this many. */
-const SIGNALS_PER_RUN_MAX = 8_000;
+/** It no longer waits for its activity to end after this many signals: at 10,000 it is ended. */
+const SIGNALS_PER_RUN_MAX = 5_000;
 
 /** The server delays the next run of one that continues as new sooner than this. */
 const RUN_MS_MIN = 1_500;
@@ -111,10 +117,11 @@ class Run {
 
   /** Whether it is time to continue as new. */
   isOver(dispatching: boolean): boolean {
-    const { continueAsNewSuggested, runStartTime } = workflowInfo();
+    const { historyLength, runStartTime } = workflowInfo();
     if (Date.now() - runStartTime.getTime() < RUN_MS_MIN) return false;
     if (this.signals >= SIGNALS_PER_RUN_MAX) return true;
-    return !dispatching && (this.signals >= this.#signalsMax || continueAsNewSuggested);
+    const isLong = this.signals >= this.#signalsMax || historyLength >= HISTORY_EVENTS_PER_RUN;
+    return isLong && !dispatching;
   }
 }
 

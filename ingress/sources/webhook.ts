@@ -93,8 +93,8 @@ function toJson(body: Uint8Array): unknown {
 function valueAt(json: unknown, path: string): unknown {
   let value = json;
   for (const key of path.split('.')) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
-    value = (value as Record<string, unknown>)[key];
+    if (typeof value !== 'object' || value === null) return undefined;
+    value = Object.getOwnPropertyDescriptor(value, key)?.value;
   }
   return value;
 }

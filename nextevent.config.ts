@@ -1,0 +1,43 @@
+// The configuration of this clone: the workflows of examples/, on webhooks that take every
+// request. Names of sources are what comes after /webhooks/ in an address.
+
+import { defineConfig, webhook } from 'nextevent';
+
+import type * as workflows from './examples/index.ts';
+
+const open = webhook({ verify: 'none' });
+
+export default defineConfig<typeof workflows>({
+  workflowsPath: './examples/index.ts',
+  sources: {
+    hello: open,
+    orders: open,
+    approvals: open,
+    cats: open,
+    shop: open,
+    payments: open,
+    warehouse: open,
+    carrier: open,
+  },
+  triggers: [
+    { name: 'on-hello', source: 'hello', filter: "event_type == 'post'", workflow: 'hello' },
+    {
+      name: 'on-order',
+      source: 'orders',
+      filter: "event_type == 'post' && has(data.body.json.id)",
+      workflow: 'approval',
+    },
+    {
+      name: 'on-cat',
+      source: 'cats',
+      filter: "event_type == 'post' && data.url.path_suffix == ''",
+      workflow: 'meow',
+    },
+    {
+      name: 'on-purchase',
+      source: 'shop',
+      filter: "event_type == 'post' && has(data.body.json.id)",
+      workflow: 'fulfilment',
+    },
+  ],
+});
