@@ -16,7 +16,7 @@ export interface RegistrationDeps {
   readonly client: SourceClient;
   readonly sizes: StateSizes;
   /** The source that a name stands for. Throws for one that stands for none, or for two. */
-  resolveSource(name: string): string;
+  readonly resolveSource: (name: string) => string;
 }
 
 export function createRegistrationActivities({ client, sizes, resolveSource }: RegistrationDeps) {

@@ -19,8 +19,8 @@ const ENTRIES_MAX = 500;
 
 interface Waiting {
   readonly entry: BacklogEntry;
-  resolve(durableAt: number): void;
-  reject(error: unknown): void;
+  readonly resolve: (durableAt: number) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 /** Puts events of one source into its backlog, in the order of the calls. */

@@ -23,7 +23,8 @@ export function toFailureKind(error: unknown): FailureKind {
   if (error instanceof WorkflowNotFoundError) return 'gone';
   const cause = error instanceof Error && !isGrpcServiceError(error) ? error.cause : error;
   if (!isGrpcServiceError(cause)) return 'retry';
-  switch (Number(cause.code)) {
+  const code: number = cause.code;
+  switch (code) {
     case GRPC.NOT_FOUND:
       return 'gone';
     case GRPC.INVALID_ARGUMENT:

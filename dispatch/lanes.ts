@@ -34,7 +34,7 @@ export type Target = Pick<Subscription, 'workflowId' | 'firstRunId'>;
 
 interface Waiting {
   readonly matched: MatchedEvent;
-  settle(outcome: Outcome): void;
+  readonly settle: (outcome: Outcome) => void;
 }
 
 interface Lane {

@@ -8,6 +8,7 @@
 
 import type { Event } from '../events/event.ts';
 import { BacklogWriter, LEAVE_MS, untilAcknowledgeable } from './backlog.ts';
+import { Deferred } from './deferred.ts';
 import type { Dispatched } from './dispatcher.ts';
 import { UnavailableError } from './errors.ts';
 import { toFailureKind } from './failures.ts';
@@ -41,7 +42,7 @@ interface Arrival {
   /** The version up to which it was matched, and the chain of runs that counts it. */
   matched: { readonly chain: string; readonly version: number } | undefined;
   readonly signalled: Signalled[];
-  decide(decision: Decision): void;
+  readonly decision: Deferred<Decision>;
 }
 
 export interface SourceDispatcherDeps {
@@ -86,15 +87,16 @@ export class SourceDispatcher {
   /** Returns once the event is durable wherever it has to go. */
   async dispatch(event: Event): Promise<Dispatched> {
     this.#keepFresh();
-    const { arrival, decision } = toArrival(event);
+    const arrival = toArrival(event);
     this.#open.add(arrival);
     if (this.#hasLeave(arrival)) this.#match(arrival);
     const before = this.#settled;
-    let settle = (): void => {};
-    this.#settled = new Promise<void>((resolve) => (settle = resolve));
+    const settled = new Deferred<void>();
+    const settle = (): void => settled.resolve();
+    this.#settled = settled.promise;
     void this.#subscribers.read();
     try {
-      const decided = await decision;
+      const decided = await arrival.decision.promise;
       const outcomes = await this.#outcomes(arrival);
       if (decided === 'overloaded' || outcomes.includes('overloaded')) {
         throw new UnavailableError('Temporal is overloaded', 2);
@@ -182,7 +184,7 @@ export class SourceDispatcher {
   #decide(arrival: Arrival, decision: Decision): void {
     this.#open.delete(arrival);
     if (decision === 'slow') this.#queueing.add(arrival);
-    arrival.decide(decision);
+    arrival.decision.resolve(decision);
   }
 
   #hasLeave({ at }: Arrival): boolean {
@@ -224,11 +226,9 @@ export class SourceDispatcher {
   }
 }
 
-function toArrival(event: Event): { arrival: Arrival; decision: Promise<Decision> } {
-  let decide: Arrival['decide'] = () => {};
-  const decision = new Promise<Decision>((resolve) => (decide = resolve));
+function toArrival(event: Event): Arrival {
   const at = performance.now();
-  return { arrival: { event, at, matched: undefined, signalled: [], decide }, decision };
+  return { event, at, matched: undefined, signalled: [], decision: new Deferred() };
 }
 
 function toUnavailable(error: unknown): Error {

@@ -6,17 +6,17 @@
 //   curl -X POST http://127.0.0.1:8088/webhooks/approvals \
 //     -H 'content-type: application/json' -d '{"order":"A-17","approved":true}'
 
-import { cel, nextEvent, subscribe, unsubscribe } from 'nextevent/workflow';
-import type { Event, WebhookData } from 'nextevent/workflow';
+import { cel, nextEvent, subscribe, unsubscribe, type Event } from 'nextevent/workflow';
 
-export async function approval(placed: Event<WebhookData>): Promise<string> {
-  const order = placed.data.body.json as { id: string; decideWithinMs?: number };
-  const decisions = await subscribe('approvals', cel`data.body.json.order == ${order.id}`);
-  const decision = await nextEvent<WebhookData>(decisions, {
-    timeout: order.decideWithinMs ?? '2 days',
-  });
+type Order = { body: { json: { id: string; decideWithinMs?: number } } };
+type Decision = { body: { json: { approved: boolean } } };
+
+export async function approval(placed: Event<Order>): Promise<string> {
+  const { id, decideWithinMs } = placed.data.body.json;
+  const decisions = await subscribe('approvals', cel`data.body.json.order == ${id}`);
+  const decision = await nextEvent<Decision>(decisions, { timeout: decideWithinMs ?? '2 days' });
   await unsubscribe(decisions);
-  if (decision === undefined) return 'timed out';
-  const { approved } = decision.data.body.json as { approved: boolean };
-  return approved ? 'approved' : 'rejected';
+
+  if (decision === undefined) return `order ${id}: nobody decided in time`;
+  return `order ${id}: ${decision.data.body.json.approved ? 'approved' : 'rejected'}`;
 }

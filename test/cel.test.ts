@@ -62,7 +62,7 @@ describe('cel', () => {
   test('never lets text from a user widen the filter', () => {
     const hostile = fc.oneof(
       fc.string({ unit: 'binary' }),
-      fc.constantFrom(`' || true || '`, `" || true || "`, `\\' || true //`, `'''`, `${'\\'}`),
+      fc.constantFrom(`' || true || '`, `" || true || "`, `\\' || true //`, `'''`, '\\'),
     );
     fc.assert(
       fc.property(hostile, hostile, (wanted, actual) => {

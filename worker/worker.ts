@@ -19,6 +19,7 @@ import { connectWithoutRetry } from '../dispatch/dispatcher.ts';
 import { Lanes } from '../dispatch/lanes.ts';
 import { SourceClient } from '../dispatch/source-client.ts';
 import { SOURCE_TASK_QUEUE } from '../workflows/messages.ts';
+import { checkTriggers } from './check-triggers.ts';
 import { bundleSourceWorkflows, bundleWorkflows } from './bundle.ts';
 
 export interface CreateWorkerOptions {
@@ -39,8 +40,13 @@ export interface NextEventWorker {
   shutdown(): void;
 }
 
-/** The activities' connection is closed when `run` has ended. */
+/**
+ * Makes the worker of a project. Its activities' connection is closed when `run` has ended.
+ *
+ * @throws ConfigError if a trigger names a workflow that there is not
+ */
 export async function createWorker(options: CreateWorkerOptions): Promise<NextEventWorker> {
+  await checkTriggers(options.config);
   const clientConnection = await connectWithoutRetry(options.clientConnectionOptions);
   const client = new Client({ connection: clientConnection, namespace: options.namespace });
   const workers = await Promise.all([

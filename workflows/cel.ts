@@ -42,7 +42,7 @@ function toLiteral(value: unknown): string {
     const text = String(value);
     return parenthesise(/[.e]/.test(text) ? text : `${text}.0`);
   }
-  const kind = typeof value === 'object' ? 'an object' : String(value);
+  const kind = typeof value === 'number' || typeof value === 'bigint' ? value : typeof value;
   throw new InvalidArgumentError(
     `cel takes strings, finite numbers, booleans and null as values, not ${kind}`,
   );

@@ -210,17 +210,13 @@ function wait(inbox: Inbox, ids: Wait['ids'], timeoutMs?: number): Promise<Event
         scope.cancelRequested.catch((error: unknown) => {
           if (inbox.leave(waiter)) reject(error);
         });
-        if (timeoutMs === undefined) return;
-        timer
-          .run(() => sleep(timeoutMs))
-          .then(
-            () => {
-              if (inbox.leave(waiter)) resolve(inbox.take(ids));
-            },
-            () => {
-              // Cancelled: an event came, or the scope's own cancellation tells the waiter.
-            },
-          );
+        if (timeoutMs !== undefined) expire().catch(() => {});
+
+        /** Cancelled when an event comes, or by the scope, whose cancellation is heard above. */
+        async function expire(): Promise<void> {
+          await timer.run(() => sleep(timeoutMs ?? 0));
+          if (inbox.leave(waiter)) resolve(inbox.take(ids));
+        }
       }),
   );
 }

@@ -1,0 +1,209 @@
+// An exception in workflow code that is no `TemporalFailure` fails the workflow task, not the
+// workflow, and Temporal repeats the task for ever. The SDK says so in a warning that names a
+// run id and little else, and only at the first attempt. What it does at every attempt is to
+// drop the run from its cache, for a reason that holds the whole failure: that is read here.
+
+import { relative } from 'node:path';
+
+import { Runtime, type Logger, type LogLevel, type LogMetadata } from '@temporalio/worker';
+
+/** The same failure is printed again only after this long, in milliseconds. */
+const REPEAT_AFTER_MS = 60_000;
+
+/** Failures remembered at a time, so as not to repeat them. */
+const REMEMBERED_MAX = 1_000;
+
+const EVICTED_BY_FAILURE = 'Workflow activation completion failed: ';
+
+/** What the SDK logs of a failed task besides. */
+const TOLD_ALREADY = new Set(['Failed to process Workflow Activation']);
+
+/** Attributes that the SDK adds to every entry, which the line says or need not say. */
+const SDK_ATTRIBUTES = new Set(
+  'sdkComponent taskQueue namespace workflowId runId workflowType activityId activityType attempt isLocal'.split(
+    ' ',
+  ),
+);
+
+/** One failed workflow task. */
+export interface WorkflowTaskFailure {
+  readonly workflowType: string;
+  readonly workflowId: string;
+  /** `TypeError`, say. */
+  readonly errorName: string;
+  readonly message: string;
+  /** File, line and column in the user's code, where the stack names one. */
+  readonly place?: string;
+}
+
+/** Prints one line. */
+export type PrintLine = (line: string) => void;
+
+interface RunNames {
+  readonly workflowType: string;
+  readonly workflowId: string;
+}
+
+/** The part of the SDK's "Got workflow activation" entry that matters here. */
+interface ActivationEntry {
+  readonly runId?: string;
+  readonly jobs?: ReadonlyArray<{
+    readonly initializeWorkflow?: { workflowType?: string; workflowId?: string } | null;
+    readonly removeFromCache?: { message?: string } | null;
+  }>;
+}
+
+/**
+ * Installs the process's Temporal runtime, which prints through `log`: failed workflow tasks
+ * with file and line, what the user's workflows and activities log, and the SDK's own warnings.
+ *
+ * Call it before anything else of the worker SDK. Signals are left to the caller.
+ */
+export function installRuntime(log: PrintLine): void {
+  Runtime.install({
+    logger: createRuntimeLogger(log),
+    shutdownSignals: [],
+    // Not forwarded to the logger: the detour holds every entry back for 100 ms, and the
+    // activation that it describes has been taken apart by then.
+    telemetryOptions: { logging: { filter: { core: 'ERROR', other: 'ERROR' }, console: {} } },
+  });
+}
+
+/** The logger of `installRuntime`. */
+export function createRuntimeLogger(log: PrintLine): Logger {
+  const runs = new Map<string, RunNames>();
+  const printFailure = onceAMinute(log);
+  const write = (level: LogLevel, message: string, meta: LogMetadata = {}): void => {
+    if (level === 'TRACE') {
+      if (message !== 'Got workflow activation') return;
+      for (const failure of failuresIn(meta, runs)) printFailure(formatFailure(failure));
+      return;
+    }
+    if (isWorthPrinting(level, message, meta)) log(formatEntry(level, message, meta));
+  };
+  return {
+    log: write,
+    trace: (message, meta) => write('TRACE', message, meta),
+    debug: (message, meta) => write('DEBUG', message, meta),
+    info: (message, meta) => write('INFO', message, meta),
+    warn: (message, meta) => write('WARN', message, meta),
+    error: (message, meta) => write('ERROR', message, meta),
+  };
+}
+
+/** Keeps `runs` equal to the runs in the worker's cache, and gives those evicted by a failure. */
+function* failuresIn(
+  { runId = '', jobs = [] }: ActivationEntry,
+  runs: Map<string, RunNames>,
+): Generator<WorkflowTaskFailure> {
+  for (const { initializeWorkflow, removeFromCache } of jobs) {
+    if (initializeWorkflow) {
+      const { workflowType = 'workflow', workflowId = runId } = initializeWorkflow;
+      runs.set(runId, { workflowType, workflowId });
+    }
+    if (removeFromCache) {
+      const names = runs.get(runId) ?? { workflowType: 'workflow', workflowId: runId };
+      runs.delete(runId);
+      const { message = '' } = removeFromCache;
+      if (message.startsWith(EVICTED_BY_FAILURE)) yield { ...names, ...parseFailure(message) };
+    }
+  }
+}
+
+/** Reads the failure out of the text that the SDK's native part makes of it. */
+function parseFailure(text: string): Omit<WorkflowTaskFailure, keyof RunNames> {
+  const message = quotedField(text, 'message') ?? text.slice(EVICTED_BY_FAILURE.length);
+  const stack = quotedField(text, 'stack_trace') ?? '';
+  const place = firstPlace(stack);
+  return {
+    errorName: errorNameIn(stack, message),
+    message,
+    ...(place === undefined ? {} : { place }),
+  };
+}
+
+function quotedField(text: string, field: string): string | undefined {
+  const quoted = new RegExp(String.raw`\b${field}: "((?:[^"\\]|\\.)*)"`, 's').exec(text)?.[1];
+  return quoted?.replaceAll(
+    /\\(?:u\{([0-9a-f]+)\}|(.))/gs,
+    (_escape, code: string | undefined, char: string) =>
+      code === undefined
+        ? ({ n: '\n', r: '\r', t: '\t', '0': '\0' }[char] ?? char)
+        : String.fromCodePoint(Number.parseInt(code, 16)),
+  );
+}
+
+function errorNameIn(stack: string, message: string): string {
+  const [firstLine = ''] = message.split('\n');
+  for (const line of stack.split('\n')) {
+    if (!line.endsWith(firstLine)) continue;
+    const name = /^([\w$]+)(?: \[\w+\])?(?:: |$)/.exec(line)?.[1];
+    if (name !== undefined) return name;
+  }
+  return 'Error';
+}
+
+/** The first frame that is not the SDK's, Node's or a dependency's. */
+function firstPlace(stack: string): string | undefined {
+  for (const line of stack.split('\n')) {
+    const frame = /^\s+at (?:.*\()?(.+?):(\d+):(\d+)\)?$/.exec(line);
+    if (frame === null) continue;
+    const [, file = '', row, column] = frame;
+    if (/node_modules|^node:|^evalmachine|workflow-bundle-/.test(file)) continue;
+    return `${shortened(file)}:${row}:${column}`;
+  }
+  return undefined;
+}
+
+function shortened(file: string): string {
+  const fromHere = relative(process.cwd(), file);
+  return fromHere.startsWith('..') ? file : fromHere;
+}
+
+function formatFailure(failure: WorkflowTaskFailure): string {
+  const { workflowType, workflowId, errorName, message, place } = failure;
+  const where = place === undefined ? '' : ` (${place})`;
+  return `${workflowType} ${workflowId} failed its task: ${errorName}: ${message}${where}; Temporal retries it`;
+}
+
+function onceAMinute(print: PrintLine): PrintLine {
+  const printed = new Map<string, number>();
+  return (line) => {
+    const now = Date.now();
+    if (now - (printed.get(line) ?? Number.NEGATIVE_INFINITY) < REPEAT_AFTER_MS) return;
+    // Deleted first, so that the oldest entry of the map is always its first.
+    printed.delete(line);
+    printed.set(line, now);
+    const [oldest] = printed.keys();
+    if (printed.size > REMEMBERED_MAX && oldest !== undefined) printed.delete(oldest);
+    print(line);
+  };
+}
+
+function isWorthPrinting(level: LogLevel, message: string, meta: LogMetadata): boolean {
+  if (level === 'DEBUG' || TOLD_ALREADY.has(message)) return false;
+  const { sdkComponent, error } = meta;
+  if (sdkComponent === 'workflow' || sdkComponent === 'activity') return true;
+  if (level === 'INFO') return false;
+  // Said of failed tasks too. A workflow itself fails only by one of Temporal's failures.
+  if (message === 'Workflow failed') return /^\w*Failure\b/m.test(stackOf(error));
+  return true;
+}
+
+function formatEntry(level: LogLevel, message: string, meta: LogMetadata): string {
+  const { workflowType, activityType, workflowId } = meta as Record<string, string | undefined>;
+  const who = activityType ?? workflowType;
+  const prefix = who === undefined ? `Temporal worker ${level}` : `${who} ${workflowId ?? ''}`;
+  const rest = Object.entries(meta).filter(([name]) => !SDK_ATTRIBUTES.has(name));
+  return [prefix.trimEnd(), message, ...rest.map(formatAttribute)].join(': ');
+}
+
+function formatAttribute([name, value]: [string, unknown]): string {
+  if (value instanceof Error) return value.message;
+  if (typeof value === 'string') return `${name} ${value}`;
+  return `${name} ${JSON.stringify(value) ?? String(value)}`;
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : '';
+}
