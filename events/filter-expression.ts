@@ -18,7 +18,7 @@ export interface Call {
 }
 
 /** The macros that run a part of the filter once for each element of a list. */
-export const COMPREHENSIONS: ReadonlySet<string> = new Set([
+const COMPREHENSIONS: ReadonlySet<string> = new Set([
   'all',
   'exists',
   'exists_one',

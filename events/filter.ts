@@ -19,8 +19,6 @@ import type { FilterInput } from './filter-input.ts';
 import { PatternError, createMatches } from './filter-regex.ts';
 
 export { FilterError } from './filter-error.ts';
-export type { FilterPosition } from './filter-error.ts';
-export type { Expression } from './filter-expression.ts';
 export { toFilterInput } from './filter-input.ts';
 export type { FilterInput } from './filter-input.ts';
 

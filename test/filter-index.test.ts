@@ -48,6 +48,12 @@ describe('FilterIndex', () => {
     assert.deepEqual(index.match(eventOf({ x: 1 })).matched, ['a']);
   });
 
+  test('tells a header that is called 0 from a list index', () => {
+    const index = indexOf({ a: 'data.headers[0] == 1', b: `data.headers['0'] == 'x'` });
+    const data = { method: 'GET', url: {}, body: {}, headers: { 0: 'x' } };
+    assert.deepEqual(index.match(eventOf(data)).matched, ['b']);
+  });
+
   test('removes a key once', () => {
     const index = indexOf({ a: 'data.x == 1', b: 'data.x == 1' });
     assert.equal(index.remove('a'), true);
@@ -119,7 +125,7 @@ describe('FilterIndex', () => {
 });
 
 describe('the cost of a match', () => {
-  const evaluations: Array<[what: string, filterOf: (n: number) => string, most: number]> = [
+  const filterings: Array<[what: string, filterOf: (n: number) => string, most: number]> = [
     ['one path', (n) => `data.order.id == '${n}'`, 1],
     ['the type first', (n) => `event_type == 'paid' && data.order.id == '${n}'`, 1],
     ['a common value first', (n) => `data.open == true && data.order.id == '${n}'`, 2],
@@ -129,7 +135,7 @@ describe('the cost of a match', () => {
     ['a number', (n) => `data.number == ${n} && event_type == 'paid'`, 1],
     ['more than equalities', (n) => `(data.order.id == '${n}' || false)`, 2_000],
   ];
-  for (const [what, filterOf, most] of evaluations) {
+  for (const [what, filterOf, most] of filterings) {
     test(`is ${most} of 2,000 evaluations by ${what}`, () => {
       const index = new FilterIndex<number>();
       // What the filter reads first counts how many were evaluated.
