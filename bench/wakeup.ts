@@ -9,6 +9,7 @@
 
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
+import { fileURLToPath } from 'node:url';
 
 import type { Client } from '@temporalio/client';
 
@@ -57,7 +58,7 @@ async function measure(settings: { readonly tuned: boolean }): Promise<Result> {
   const server = await startServer(settings);
   const env = {
     TEMPORAL_ADDRESS: server.address,
-    NEXTEVENT_CONFIG: new URL('nextevent.config.ts', import.meta.url).pathname,
+    NEXTEVENT_CONFIG: fileURLToPath(new URL('nextevent.config.ts', import.meta.url)),
   };
   const worker = await startProcess('worker', env);
   const ingress = await startProcess('ingress', env);

@@ -45,7 +45,7 @@ export async function readBody(request: IncomingMessage): Promise<Uint8Array> {
   const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
   if (encoding === 'identity' || encoding === '') {
     checkSize(Number(request.headers['content-length'] ?? 0), EVENT_BYTES_MAX);
-    return collect(request, request);
+    return collect(request);
   }
   const decoder = DECODERS.get(encoding)?.();
   if (decoder === undefined) {
@@ -56,11 +56,13 @@ export async function readBody(request: IncomingMessage): Promise<Uint8Array> {
   } finally {
     request.unpipe(decoder);
     decoder.destroy();
+    request.resume(); // What follows the compressed body is read off, and is nothing.
   }
 }
 
-/** Collects what comes out of `output`: the request itself, or what decompresses it. */
-function collect(request: IncomingMessage, output: IncomingMessage | Transform): Promise<Buffer> {
+/** Collects the body: what the request sends, or what the decoder makes of it. */
+function collect(request: IncomingMessage, decoder?: Transform): Promise<Buffer> {
+  const output = decoder ?? request;
   const chunks: Buffer[] = [];
   let bytes = 0;
   let sentBytes = 0;
@@ -80,17 +82,19 @@ function collect(request: IncomingMessage, output: IncomingMessage | Transform):
       request.off('data', count);
       reject(error);
     };
-    request.once('error', () => refuse(new RequestAbortedError('the client went away')));
+    const abort = () => refuse(new RequestAbortedError('the client went away'));
+    request.once('error', abort);
+    request.once('close', abort);
     output.on('data', take);
     output.once('end', () => resolve(Buffer.concat(chunks)));
-    if (output === request) return;
-    output.on('error', () => {
+    if (decoder === undefined) return;
+    decoder.on('error', () => {
       // A request without a body may name an encoding all the same.
       if (request.complete && sentBytes === 0) resolve(Buffer.alloc(0));
       else refuse(new RequestError('the body is not in the content encoding that it names'));
     });
     request.on('data', count);
-    request.pipe(output);
+    request.pipe(decoder);
   });
 }
 

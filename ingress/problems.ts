@@ -55,8 +55,10 @@ function toProblem(error: unknown): Problem {
     };
   }
   if (!(error instanceof Error)) return { status: 500, title: 'Internal error' };
-  if (error instanceof NotFoundError) return { status: 404, title: 'Not found', detail: error.message };
-  if (error instanceof RequestError) return { status: 400, title: 'Bad request', detail: error.message };
+  if (error instanceof NotFoundError)
+    return { status: 404, title: 'Not found', detail: error.message };
+  if (error instanceof RequestError)
+    return { status: 400, title: 'Bad request', detail: error.message };
   if (error instanceof BodyTooLargeError) {
     return { status: 413, title: 'Body too large', detail: error.message };
   }
@@ -77,7 +79,11 @@ function toLogLine(request: string, error: unknown): string {
 }
 
 function sendProblem(response: Response, { headers = {}, ...problem }: Problem): void {
-  response.status(problem.status).set(headers).type('application/problem+json').send(JSON.stringify(problem));
+  response
+    .status(problem.status)
+    .set(headers)
+    .type('application/problem+json')
+    .send(JSON.stringify(problem));
 }
 
 /** Reads off what a refused client still sends, for a while, so that it gets to the answer. */

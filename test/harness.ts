@@ -24,7 +24,7 @@ import type { Config } from '../config/config.ts';
 import { startTemporal, type TemporalServer } from '../dev/temporal.ts';
 import { createDispatcher, type Dispatcher } from '../dispatch/dispatcher.ts';
 import type { Trigger } from '../events/trigger.ts';
-import { createApp } from '../ingress/app.ts';
+import { createApp, createServer } from '../ingress/app.ts';
 import { webhook } from '../ingress/sources/webhook.ts';
 import { findTemporal } from '../scripts/find-temporal.mjs';
 import { bundleSourceWorkflows, bundleWorkflows } from '../worker/bundle.ts';
@@ -211,7 +211,7 @@ async function startIngress(config: Config, address: string): Promise<TestIngres
     ready: () => Promise.resolve([]),
     log: (line) => lines.push(line),
   });
-  const server = app.listen(0, '127.0.0.1');
+  const server = createServer(app).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {

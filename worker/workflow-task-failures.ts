@@ -15,18 +15,23 @@ const REMEMBERED_MAX = 1_000;
 
 const EVICTED_BY_FAILURE = 'Workflow activation completion failed: ';
 
+/** A failed task follows at once on the entry that a workflow failed, if it was no more than that. */
+const FAILED_TASK_WITHIN_MS = 500;
+
 /** What the SDK logs of a failed task besides. */
-const TOLD_ALREADY = new Set(['Failed to process Workflow Activation']);
+const TOLD_ALREADY = 'Failed to process Workflow Activation';
 
 /** Attributes that the SDK adds to every entry, which the line says or need not say. */
 const SDK_ATTRIBUTES = new Set(
-  'sdkComponent taskQueue namespace workflowId runId workflowType activityId activityType attempt isLocal'.split(
-    ' ',
-  ),
+  (
+    'sdkComponent taskQueue namespace workflowId runId workflowType ' +
+    'activityId activityType attempt isLocal taskToken workflowRunId durationMs error'
+  ).split(' '),
 );
 
 /** One failed workflow task. */
-export interface WorkflowTaskFailure {
+interface WorkflowTaskFailure {
+  readonly runId: string;
   readonly workflowType: string;
   readonly workflowId: string;
   /** `TypeError`, say. */
@@ -73,13 +78,26 @@ export function installRuntime(log: PrintLine): void {
 export function createRuntimeLogger(log: PrintLine): Logger {
   const runs = new Map<string, RunNames>();
   const printFailure = onceAMinute(log);
+  // A workflow that failed, until it is clear that not only its task did.
+  const failed = new Map<string, NodeJS.Timeout>();
   const write = (level: LogLevel, message: string, meta: LogMetadata = {}): void => {
-    if (level === 'TRACE') {
-      if (message !== 'Got workflow activation') return;
-      for (const failure of failuresIn(meta, runs)) printFailure(formatFailure(failure));
-      return;
+    if (level === 'TRACE' && message === 'Got workflow activation') {
+      for (const failure of failuresIn(meta, runs)) {
+        clearTimeout(failed.get(failure.runId));
+        failed.delete(failure.runId);
+        printFailure(formatFailure(failure));
+      }
+    } else if (message === 'Workflow failed') {
+      const runId = String(meta.runId);
+      const print = (): void => {
+        failed.delete(runId);
+        log(formatEntry(level, message, meta));
+      };
+      clearTimeout(failed.get(runId));
+      failed.set(runId, setTimeout(print, FAILED_TASK_WITHIN_MS).unref());
+    } else if (isWorthPrinting(level, message, meta)) {
+      log(formatEntry(level, message, meta));
     }
-    if (isWorthPrinting(level, message, meta)) log(formatEntry(level, message, meta));
   };
   return {
     log: write,
@@ -105,13 +123,13 @@ function* failuresIn(
       const names = runs.get(runId) ?? { workflowType: 'workflow', workflowId: runId };
       runs.delete(runId);
       const { message = '' } = removeFromCache;
-      if (message.startsWith(EVICTED_BY_FAILURE)) yield { ...names, ...parseFailure(message) };
+      if (message.startsWith(EVICTED_BY_FAILURE)) yield { runId, ...names, ...parseFailure(message) };
     }
   }
 }
 
 /** Reads the failure out of the text that the SDK's native part makes of it. */
-function parseFailure(text: string): Omit<WorkflowTaskFailure, keyof RunNames> {
+function parseFailure(text: string): Pick<WorkflowTaskFailure, 'errorName' | 'message' | 'place'> {
   const message = quotedField(text, 'message') ?? text.slice(EVICTED_BY_FAILURE.length);
   const stack = quotedField(text, 'stack_trace') ?? '';
   const place = firstPlace(stack);
@@ -163,7 +181,8 @@ function shortened(file: string): string {
 function formatFailure(failure: WorkflowTaskFailure): string {
   const { workflowType, workflowId, errorName, message, place } = failure;
   const where = place === undefined ? '' : ` (${place})`;
-  return `${workflowType} ${workflowId} failed its task: ${errorName}: ${message}${where}; Temporal retries it`;
+  const what = `${errorName}: ${message.replaceAll('\n', ' ')}${where}`;
+  return `${workflowType} ${workflowId} failed its task: ${what}; Temporal retries it`;
 }
 
 function onceAMinute(print: PrintLine): PrintLine {
@@ -180,30 +199,29 @@ function onceAMinute(print: PrintLine): PrintLine {
   };
 }
 
-function isWorthPrinting(level: LogLevel, message: string, meta: LogMetadata): boolean {
-  if (level === 'DEBUG' || TOLD_ALREADY.has(message)) return false;
-  const { sdkComponent, error } = meta;
-  if (sdkComponent === 'workflow' || sdkComponent === 'activity') return true;
-  if (level === 'INFO') return false;
-  // Said of failed tasks too. A workflow itself fails only by one of Temporal's failures.
-  if (message === 'Workflow failed') return /^\w*Failure\b/m.test(stackOf(error));
-  return true;
+function isWorthPrinting(level: LogLevel, message: string, { sdkComponent }: LogMetadata): boolean {
+  if (level === 'TRACE' || level === 'DEBUG' || message === TOLD_ALREADY) return false;
+  // What the user's own code logs; the SDK's own information is noise here.
+  return level !== 'INFO' || sdkComponent === 'workflow' || sdkComponent === 'activity';
 }
 
 function formatEntry(level: LogLevel, message: string, meta: LogMetadata): string {
-  const { workflowType, activityType, workflowId } = meta as Record<string, string | undefined>;
-  const who = activityType ?? workflowType;
+  const { workflowType, activityType, workflowId, error } = meta;
+  const who: unknown = activityType ?? workflowType;
   const prefix = who === undefined ? `Temporal worker ${level}` : `${who} ${workflowId ?? ''}`;
   const rest = Object.entries(meta).filter(([name]) => !SDK_ATTRIBUTES.has(name));
-  return [prefix.trimEnd(), message, ...rest.map(formatAttribute)].join(': ');
+  const errors = error === undefined ? [] : [formatError(error)];
+  return [prefix.trimEnd(), message, ...errors, ...rest.map(formatAttribute)].join(': ');
 }
 
 function formatAttribute([name, value]: [string, unknown]): string {
-  if (value instanceof Error) return value.message;
-  if (typeof value === 'string') return `${name} ${value}`;
-  return `${name} ${JSON.stringify(value) ?? String(value)}`;
+  return `${name} ${typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value))}`;
 }
 
-function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : '';
+/** The message and those of its causes: an activity's failure says why only there. */
+function formatError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const place = firstPlace(error.stack ?? '');
+  const message = `${error.message}${place === undefined ? '' : ` (${place})`}`;
+  return error.cause === undefined ? message : `${message}: ${formatError(error.cause)}`;
 }

@@ -1,3 +1,5 @@
 // Workflows that only tests run.
 
 export * from './listening.ts';
+export * from './collecting.ts';
+export * from './racing.ts';

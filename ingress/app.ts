@@ -1,0 +1,62 @@
+// The ingress as an Express application. It knows nothing of Temporal: it makes events
+// of requests, and hands them to the dispatcher.
+
+import { createServer as createHttpServer, type Server } from 'node:http';
+
+import express, { type Express } from 'express';
+
+import type { Dispatcher } from '../dispatch/dispatcher.ts';
+import { answerHealth, type Ready } from './health.ts';
+import { answerProblems, NotFoundError } from './problems.ts';
+import type { Source } from './sources/source.ts';
+import { takeWebhooks } from './webhooks.ts';
+
+/** How long a client may take to send its headers, and its whole request. */
+const HEADERS_MS_MAX = 10_000;
+const REQUEST_MS_MAX = 60_000;
+
+/** Longer than the 60 seconds of common load balancers, so that they hang up first. */
+const KEEP_ALIVE_MS = 65_000;
+
+/** What the ingress is made of. */
+export interface AppDeps {
+  /** By the name that follows `/webhooks/`. */
+  readonly sources: ReadonlyMap<string, Source>;
+  readonly dispatcher: Dispatcher;
+  /** What the process still lacks to do its work; empty if nothing. */
+  readonly ready: Ready;
+  /** Takes one line per event, and one per failure. */
+  readonly log: (line: string) => void;
+}
+
+/** The HTTP side: `/webhooks/<source>`, `/healthz` and `/readyz`. */
+export function createApp(deps: AppDeps): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.disable('query parser');
+  app.enable('case sensitive routing');
+  app.use((_request, response, next) => {
+    response.set('Cache-Control', 'no-cache');
+    next();
+  });
+  app.use(answerHealth(deps.ready));
+  app.use('/webhooks', takeWebhooks(deps));
+  app.use(() => {
+    throw new NotFoundError('there is nothing here; webhooks go to /webhooks/<source>');
+  });
+  app.use(answerProblems(deps.log));
+  return app;
+}
+
+/** A server for the application, with bounds on how long clients may take. */
+export function createServer(app: Express): Server {
+  return createHttpServer(
+    {
+      headersTimeout: HEADERS_MS_MAX,
+      requestTimeout: REQUEST_MS_MAX,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+    },
+    app,
+  );
+}

@@ -1,0 +1,142 @@
+// The ingress process. Its settings: nextevent.config.ts, HOST and PORT, and the
+// environment and profile file that Temporal's own tools read.
+
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+import { Connection } from '@temporalio/client';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+
+import type { Config } from '../config/config.ts';
+import { loadConfig } from '../config/load.ts';
+import { createDispatcher } from '../dispatch/dispatcher.ts';
+import { SOURCE_TASK_QUEUE } from '../workflows/messages.ts';
+import { createApp, createServer } from './app.ts';
+import { createReadiness } from './readiness.ts';
+
+const DEFAULT_HOST = '127.0.0.1';
+const DEFAULT_PORT = 8088;
+const PORT_MAX = 65_535;
+
+/** How long requests in flight have, once the process was asked to end. */
+const SHUTDOWN_MS_MAX = 30_000;
+
+/** Something outside the process is not as it must be, and the message says what. */
+class StartError extends Error {
+  override readonly name = 'StartError';
+}
+
+interface Temporal {
+  readonly connection: Connection;
+  readonly dispatcher: Awaited<ReturnType<typeof createDispatcher>>;
+  readonly namespace: string;
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(toSentence(error));
+  process.exit(1);
+}
+
+async function main(): Promise<void> {
+  const host = process.env.HOST || DEFAULT_HOST;
+  const requestedPort = toPort(process.env.PORT);
+  const config = await loadConfig();
+  const { connection, dispatcher, namespace } = await connect(config);
+  const app = createApp({
+    sources: config.sources,
+    dispatcher,
+    ready: createReadiness({
+      connection,
+      namespace,
+      taskQueues: [config.taskQueue, SOURCE_TASK_QUEUE],
+    }),
+    log: (line) => console.log(line),
+  });
+  const server = createServer(app);
+  const port = await listen(server, host, requestedPort);
+  onceAskedToEnd(async () => {
+    await closeServer(server);
+    await dispatcher.close();
+    await connection.close();
+  });
+  console.log(`ingress listening on http://${host.includes(':') ? `[${host}]` : host}:${port}`);
+  process.send?.({ type: 'ready', port });
+}
+
+function toPort(text: string | undefined): number {
+  if (text === undefined || text === '') return DEFAULT_PORT;
+  const port = Number(text);
+  if (Number.isInteger(port) && port >= 0 && port <= PORT_MAX) return port;
+  throw new StartError(`PORT is "${text}", must be a number from 0 to ${PORT_MAX}`);
+}
+
+async function connect(config: Config): Promise<Temporal> {
+  const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
+  try {
+    const connection = await Connection.connect(connectionOptions);
+    const dispatcher = await createDispatcher({
+      connectionOptions,
+      namespace,
+      sources: [...config.sources.keys()],
+      triggers: config.triggers,
+    });
+    return { connection, dispatcher, namespace };
+  } catch (error) {
+    const address = connectionOptions.address ?? 'localhost:7233';
+    const why = error instanceof Error ? error.message : String(error);
+    throw new StartError(`Temporal at ${address} can not be reached: ${why}`, { cause: error });
+  }
+}
+
+async function listen(server: Server, host: string, port: number): Promise<number> {
+  server.listen(port, host);
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    throw new StartError(whyNotListening(error, `${host}:${port}`), { cause: error });
+  }
+  return (server.address() as AddressInfo).port;
+}
+
+function whyNotListening(error: unknown, address: string): string {
+  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
+    return `${address} is taken: stop what listens there, or set PORT to another port`;
+  }
+  return `can not listen on ${address}: ${error instanceof Error ? error.message : String(error)}`;
+}
+
+/** Signals are repeated, for example by a terminal and a parent process: only the first counts. */
+function onceAskedToEnd(close: () => Promise<void>): void {
+  let isEnding = false;
+  const end = () => {
+    if (isEnding) return;
+    isEnding = true;
+    close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        console.error(toSentence(error));
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', end);
+  process.on('SIGINT', end);
+}
+
+/** Takes no more connections, and waits for the requests in flight. */
+async function closeServer(server: Server): Promise<void> {
+  const cut = setTimeout(() => server.closeAllConnections(), SHUTDOWN_MS_MAX);
+  const closed = once(server, 'close');
+  server.close();
+  await closed;
+  clearTimeout(cut);
+}
+
+function toSentence(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const isExpected = error.name === 'StartError' || error.name === 'ConfigError';
+  return isExpected ? error.message : (error.stack ?? error.message);
+}

@@ -1,0 +1,53 @@
+import type { Connection } from '@temporalio/client';
+import proto from '@temporalio/proto';
+
+import type { Ready } from './health.ts';
+
+/** How long Temporal may take to answer. */
+const ANSWER_MS_MAX = 2_000;
+
+/**
+ * A worker asks for work every minute or more often, and the server remembers one for five
+ * minutes. Twice the minute leaves room for clocks that differ.
+ */
+const POLLED_MS_MAX = 120_000;
+
+const { TASK_QUEUE_TYPE_WORKFLOW: WORKFLOW_TASKS } = proto.temporal.api.enums.v1.TaskQueueType;
+
+/** What an ingress must reach to do its work. Its configuration is loaded, or it would not run. */
+export interface ReadinessOptions {
+  readonly connection: Connection;
+  readonly namespace: string;
+  /** Each of them needs a worker. */
+  readonly taskQueues: readonly string[];
+}
+
+/** Asks Temporal whether it answers, and whether workers poll the task queues. */
+export function createReadiness({ connection, namespace, taskQueues }: ReadinessOptions): Ready {
+  const hasWorker = async (name: string) => {
+    const { pollers } = await connection.workflowService.describeTaskQueue({
+      namespace,
+      taskQueue: { name },
+      taskQueueType: WORKFLOW_TASKS,
+    });
+    return (pollers ?? []).some(({ lastAccessTime }) => {
+      const polledMs = Number(lastAccessTime?.seconds ?? 0) * 1_000;
+      return Date.now() - polledMs < POLLED_MS_MAX;
+    });
+  };
+  const askTemporal = async () => {
+    await connection.workflowService.getSystemInfo({});
+    const polled = await Promise.all(taskQueues.map(hasWorker));
+    return taskQueues
+      .filter((_name, index) => polled[index] !== true)
+      .map((name) => `no worker polls the task queue ${name}`);
+  };
+  return async () => {
+    try {
+      return await connection.withDeadline(Date.now() + ANSWER_MS_MAX, askTemporal);
+    } catch {
+      // A probe is told what is missing; why is for whoever looks after Temporal.
+      return [`Temporal does not answer for namespace ${namespace}`];
+    }
+  };
+}

@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { after, before, describe, test } from 'node:test';
+
+import type { WorkflowHandle } from '@temporalio/client';
+
+import {
+  postUntilAccepted,
+  startApp,
+  startServer,
+  type AppOptions,
+  type Post,
+  type Posted,
+  type TestApp,
+  type TestServer,
+} from './harness.ts';
+import type { RaceResult } from './workflows/racing.ts';
+
+const CHURNING = 3;
+
+describe('An event that races with subscribe', () => {
+  let server: TestServer;
+  before(async () => {
+    server = await startServer();
+  });
+  after(() => server.stop());
+
+  test('arrives if it was posted the moment subscribe returned, never if it was acknowledged before', async () => {
+    const source = 'moment';
+    const workflows = 10;
+    const rounds = 50;
+    const posting = new Posting();
+    const app = await startChurning(server, posting, {
+      sources: [source],
+      activities: {
+        beforeSubscribe: (key: string) => posting.post({ source, id: `early ${key}`, body: { key } }),
+        afterSubscribe: (key: string) => posting.post({ source, id: `due ${key}`, body: { key } }),
+      },
+    });
+    try {
+      const names = Array.from({ length: workflows }, (_, index) => `racer${index}`);
+      const results = await Promise.all(
+        names.map(async (name, index) => {
+          // From within the workflow task that still runs, or once it is durable.
+          const isLocal = index % 2 === 0;
+          const handle = await app.start('race', { source, name, rounds, isLocal });
+          return (await handle.result()) as RaceResult;
+        }),
+      );
+      const expected = names.map((name) =>
+        Array.from({ length: rounds }, (_, round) => [`due ${name}-${round}`]),
+      );
+      assert.deepEqual(results, expected);
+    } finally {
+      await app.stop();
+    }
+  });
+
+  test('does not come again to a workflow that it woke and that subscribes again', async () => {
+    const source = 'again';
+    const workflows = 10;
+    const rounds = 20;
+    const posting = new Posting();
+    const counts = new Map<string, number>();
+    const app = await startChurning(server, posting, {
+      sources: [source],
+      activities: {
+        afterSubscribe: (key: string) => {
+          const count = counts.get(key) ?? 0;
+          counts.set(key, count + 1);
+          // Not waited for: it is to be on its way still when the workflow subscribes again.
+          void posting.post({ source, id: `${key}/${count}`, body: { key } });
+        },
+      },
+    });
+    try {
+      const names = Array.from({ length: workflows }, (_, index) => `waker${index}`);
+      const results = await Promise.all(
+        names.map(async (name) => {
+          const handle = await app.start('subscribeAgain', { source, name, rounds, isLocal: true });
+          return (await handle.result()) as string[];
+        }),
+      );
+      const expected = names.map((name) =>
+        Array.from({ length: rounds }, (_, round) => `${name}/${round}`),
+      );
+      assert.deepEqual(results, expected);
+      await posting.settled();
+    } finally {
+      await app.stop();
+    }
+  });
+
+  test('does not come to the workflow that it started', async () => {
+    const source = 'starting';
+    const events = 100;
+    const posting = new Posting();
+    const acknowledged = new Map<string, Promise<Posted>>();
+    const app = await startChurning(server, posting, {
+      sources: [source],
+      triggers: [
+        { name: 'first', source, filter: 'data.body.json.start', workflow: 'subscribeFirst' },
+      ],
+      activities: {
+        afterSubscribe: async (key: string) => {
+          await acknowledged.get(key);
+          await posting.post({ source, id: `next ${key}`, body: { key } });
+        },
+      },
+    });
+    try {
+      const keys = Array.from({ length: events }, () => randomUUID());
+      const results: unknown[] = [];
+      // A few at a time, so that a start and the first act of others meet.
+      await Promise.all(
+        [0, 1, 2, 3].map(async (lane) => {
+          for (const key of keys.filter((_, index) => index % 4 === lane)) {
+            const body = { key, start: true };
+            const posted = posting.post({ source, id: `start ${key}`, body });
+            acknowledged.set(key, posted);
+            const [workflowId] = (await posted).started;
+            assert.ok(workflowId);
+            results.push([key, await app.client.workflow.getHandle(workflowId).result()]);
+          }
+        }),
+      );
+      const expected = keys.map((key) => [key, [`next ${key}`]]);
+      assert.deepEqual(results.sort(), expected.sort());
+    } finally {
+      await app.stop();
+    }
+  });
+});
+
+/** Posts to two ingresses in turn. */
+class Posting {
+  readonly urls: string[] = [];
+  readonly #posted: Array<Promise<Posted>> = [];
+  #turn = 0;
+
+  post(event: Post): Promise<Posted> {
+    this.#turn += 1;
+    const urls = this.#turn % 2 === 0 ? this.urls : [...this.urls].reverse();
+    const posted = postUntilAccepted(urls, event);
+    this.#posted.push(posted);
+    return posted;
+  }
+
+  settled(): Promise<unknown> {
+    return Promise.all(this.#posted);
+  }
+}
+
+/** An app with two ingresses, in which workflows subscribe and unsubscribe all the time. */
+async function startChurning(
+  server: TestServer,
+  posting: Posting,
+  options: AppOptions,
+): Promise<TestApp> {
+  const app = await startApp(server, options);
+  posting.urls.push(app.ingress.url, (await app.startIngress()).url);
+  const churning: WorkflowHandle[] = [];
+  for (let index = 0; index < CHURNING; index += 1) {
+    churning.push(await app.start('churn', options.sources[0]));
+  }
+  const stop = app.stop.bind(app);
+  app.stop = async () => {
+    await Promise.all(churning.map((handle) => handle.terminate()));
+    await stop();
+  };
+  return app;
+}

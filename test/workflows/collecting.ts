@@ -1,0 +1,20 @@
+import { setHandler } from '@temporalio/workflow';
+import { events, subscribe } from 'nextevent/workflow';
+
+import { progressQuery, type ListenInput, type Received } from './listening.ts';
+
+/** Subscribes, and returns everything that came before an event whose id begins with `end`. */
+export async function collect(input: Omit<ListenInput, 'count'>): Promise<Received[]> {
+  const subscribed: string[] = [];
+  const received: Received[] = [];
+  setHandler(progressQuery, () => ({ subscribed, received }));
+  for (const [source, filter] of input.subscriptions) {
+    subscribed.push(await subscribe(source, filter));
+  }
+  // The other way round: the order of the arguments plays no part.
+  for await (const { id, subscription } of events(...[...subscribed].reverse())) {
+    if (id.startsWith('end')) break;
+    received.push({ id, subscription });
+  }
+  return received;
+}
