@@ -64,7 +64,7 @@ function isConfigError(error: unknown): error is Error {
 
 function whyNot(error: unknown): string {
   if (!(error instanceof Error)) return `can not be loaded: ${String(error)}`;
-  if (isSyntaxError(error)) return `has a syntax error: ${lastLine(error.message)}`;
+  if (isSyntaxError(error)) return `has a syntax error: ${reason(error.message)}`;
   if ('code' in error && error.code === 'ERR_UNKNOWN_FILE_EXTENSION') {
     return 'is TypeScript: run node with --import tsx';
   }
@@ -80,7 +80,8 @@ function firstLine(message: string): string {
   return message.split('\n', 1)[0] ?? '';
 }
 
-/** The compiler says how many errors there are first, and then which. */
-function lastLine(message: string): string {
-  return message.trim().split('\n').at(-1) ?? '';
+/** The compiler first says how many errors there are, and then which. */
+function reason(message: string): string {
+  const [first = '', second] = message.split('\n');
+  return second ?? first;
 }

@@ -24,7 +24,7 @@ export function resolveSource(config: Pick<Config, 'sources' | 'triggers'>, name
 }
 
 function listNames({ sources, triggers }: Pick<Config, 'sources' | 'triggers'>): string {
-  const names = [...sources.keys(), ...triggers.map((trigger) => trigger.name)];
+  const names = [...new Set([...sources.keys(), ...triggers.map((trigger) => trigger.name)])];
   if (names.length === 0) return ': the configuration has no sources';
   const listed = names.slice(0, NAMES_LISTED_MAX).map((name) => `"${name}"`);
   const more = names.length > listed.length ? `, and ${names.length - listed.length} more` : '';

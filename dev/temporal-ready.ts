@@ -1,6 +1,7 @@
 // When a Temporal server can be used, and how long its namespace keeps what is done.
 
 import { Connection, isGrpcServiceError } from '@temporalio/client';
+import { msToTs } from '@temporalio/common/lib/time.js';
 
 /** `default` exists on every dev server. */
 export const NAMESPACE = 'default';
@@ -38,7 +39,8 @@ async function checkHistoryService({ workflowService }: Connection): Promise<voi
   try {
     await workflowService.describeWorkflowExecution({ namespace: NAMESPACE, execution });
   } catch (error) {
-    if (!isGrpcServiceError(error) || Number(error.code) !== NOT_FOUND) throw error;
+    const code: number | undefined = isGrpcServiceError(error) ? error.code : undefined;
+    if (code !== NOT_FOUND) throw error;
   }
 }
 
@@ -47,7 +49,7 @@ async function setRetention(connection: Connection): Promise<void> {
   if ((await retentionSeconds(connection)) === RETENTION_SECONDS) return;
   await connection.workflowService.updateNamespace({
     namespace: NAMESPACE,
-    config: { workflowExecutionRetentionTtl: durationOf(RETENTION_SECONDS) },
+    config: { workflowExecutionRetentionTtl: msToTs(RETENTION_SECONDS * 1_000) },
   });
   const retention = await retentionSeconds(connection);
   if (retention !== RETENTION_SECONDS) {

@@ -1,142 +1,217 @@
-// Runs Temporal's dev server.
+// A Temporal dev server as a child process, on the machine itself only.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 
-import { Connection } from '@temporalio/client';
+import { checkPort, freePort, HOST, isListening } from './ports.ts';
+import { NAMESPACE, prepareServer } from './temporal-ready.ts';
+import { watchOver } from './watchdog.ts';
 
-/** How long the namespace keeps what has ended: also how long a start is not repeated. */
-export const RETENTION_DAYS = 30;
+/** Time for a server to answer after its start, in milliseconds. */
+const READY_MS_MAX = 60_000;
 
-/** How long the server may take to answer after its start. */
-const START_MS_MAX = 30_000;
+/** Time between two looks whether it answers, in milliseconds. */
+const READY_LOOK_MS = 50;
 
-/** How much of the server's output is kept for an error message, in characters. */
-const OUTPUT_LENGTH_MAX = 2_000;
+/** Time for a server to stop when asked to, in milliseconds; after it, it is killed. */
+const STOP_MS_MAX = 10_000;
 
-/** Measured to be six times faster than the defaults. Correctness never depends on them. */
-const TUNED = [
-  ...['journal_mode=WAL', 'synchronous=NORMAL'].flatMap((pragma) => ['--sqlite-pragma', pragma]),
-  ...[
-    'history.transferProcessorMaxPollRPS=2000',
-    'history.timerProcessorMaxPollRPS=2000',
-    'matching.numTaskqueueReadPartitions=1',
-    'matching.numTaskqueueWritePartitions=1',
-  ].flatMap((value) => ['--dynamic-config-value', value]),
+/** The server takes ports of its own choice too, which another program can have taken since. */
+const STARTS_MAX = 3;
+
+/** Lines of the server's output that are kept, to be shown if it fails. */
+const OUTPUT_LINES_MAX = 20;
+
+/**
+ * A wake-up takes 57 ms without the first two, because the server pauses between tasks that
+ * follow each other at once; the other two are for starts. Nothing but time depends on them.
+ */
+const TUNED: readonly string[] = [
+  'history.transferProcessorMaxPollRPS=2000',
+  'history.timerProcessorMaxPollRPS=2000',
+  'matching.numTaskqueueReadPartitions=1',
+  'matching.numTaskqueueWritePartitions=1',
 ];
 
-export interface StartTemporalOptions {
-  /** The `temporal` command. */
+/** With `synchronous=NORMAL` a power cut can lose the last writes; the end of a process can not. */
+const TUNED_PRAGMAS: readonly string[] = ['journal_mode=WAL', 'synchronous=NORMAL'];
+
+export interface TemporalOptions {
+  /** The path of the `temporal` executable. */
   readonly executable: string;
-  /** Holds everything that the server knows; the next start goes on from it. */
+  /** The SQLite file, made if it is not there: a later server on the same file has all that it holds. */
   readonly dbFilename: string;
-  /** @default any free port */
+  /** @default a free port */
   readonly port?: number;
-  /** @default any free port */
-  readonly uiPort?: number;
-  /** @default false */
+  /**
+   * Whether it serves the web UI.
+   *
+   * @default true
+   */
   readonly ui?: boolean;
-  /** Faster settings than the server's defaults. @default true */
+  /** @default a free port */
+  readonly uiPort?: number;
+  /**
+   * Whether it runs with the settings of the dev runtime instead of its plain defaults.
+   *
+   * @default true
+   */
   readonly tuned?: boolean;
+  /**
+   * Search attributes to add, by name, with their types: `Keyword`, `Int` and so on.
+   *
+   * @default none
+   */
+  readonly searchAttributes?: Readonly<Record<string, string>>;
 }
 
+/** How a server ended. */
+export interface TemporalExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** What it said last. */
+  readonly output: string;
+}
+
+/** A server that runs. */
 export interface TemporalServer {
   readonly address: string;
-  readonly port: number;
-  readonly uiAddress: string | undefined;
+  /** Absent without the UI. */
+  readonly uiAddress?: string;
   readonly pid: number;
-  readonly exited: Promise<unknown>;
-  /** Asks it to end, and waits until it has. */
+  /** Resolves when the process has ended, for whatever reason. */
+  readonly exited: Promise<TemporalExit>;
+  /** Stops it in order, and resolves when it has ended. */
   stop(): Promise<void>;
-  /** Ends it at once, as a crash would. */
+  /** Ends it as a crash would, and resolves when it has ended. */
   kill(): Promise<void>;
 }
 
-/** Returns once the server answers for its namespace. */
-export async function startTemporal(options: StartTemporalOptions): Promise<TemporalServer> {
-  const port = options.port || (await freePort());
-  const uiPort = options.uiPort || (await freePort());
-  const child = spawn(
-    options.executable,
-    [
-      ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port)],
-      ...(options.ui ? ['--ui-ip', '127.0.0.1', '--ui-port', String(uiPort)] : ['--headless']),
-      ...['--db-filename', options.dbFilename, '--log-level', 'error'],
-      ...((options.tuned ?? true) ? TUNED : []),
-    ],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
-  );
-  const output = outputOf(child);
-  const exited = once(child, 'exit');
-  const address = `127.0.0.1:${port}`;
-  await untilReady(child, address, output);
-  const end = async (signal: NodeJS.Signals): Promise<void> => {
-    if (child.exitCode === null && child.signalCode === null) child.kill(signal);
-    await exited;
-  };
-  return {
-    address,
-    port,
-    uiAddress: options.ui ? `http://127.0.0.1:${uiPort}` : undefined,
-    pid: child.pid ?? 0,
-    exited,
-    stop: () => end('SIGTERM'),
-    kill: () => end('SIGKILL'),
-  };
+interface Ports {
+  readonly port: number;
+  readonly uiPort?: number;
 }
 
-async function untilReady(
-  child: ChildProcess,
-  address: string,
-  output: () => string,
-): Promise<void> {
-  const deadline = Date.now() + START_MS_MAX;
-  for (;;) {
-    if (child.exitCode !== null) throw new Error(`Temporal did not start: ${output()}`);
+interface ServerProcess {
+  readonly child: ChildProcess;
+  readonly pid: number;
+  readonly exited: Promise<TemporalExit>;
+}
+
+/**
+ * Starts a server, and resolves when it answers. It ends with this process at the latest.
+ *
+ * @throws PortTakenError if something else listens on a port that was asked for
+ */
+export async function startTemporal(options: TemporalOptions): Promise<TemporalServer> {
+  for (let start = 1; ; start += 1) {
+    const ports = await resolvePorts(options);
+    const process = await launch(options, ports);
     try {
-      await setRetention(address);
-      return;
+      await untilReady(process, ports.port);
+      return toServer(process, ports);
     } catch (error) {
-      if (Date.now() > deadline) {
-        child.kill('SIGKILL');
-        throw new Error(`Temporal does not answer on ${address}: ${output()}`, { cause: error });
-      }
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      process.child.kill('SIGKILL');
+      const { output } = await process.exited;
+      const isAnothersPort = output.includes('address already in use');
+      if (!isAnothersPort || start === STARTS_MAX) throw error;
     }
   }
 }
 
-async function setRetention(address: string): Promise<void> {
-  const connection = await Connection.connect({ address, connectTimeout: 500 });
-  try {
-    const seconds = RETENTION_DAYS * 24 * 60 * 60;
-    await connection.withDeadline(Date.now() + 2_000, () =>
-      connection.workflowService.updateNamespace({
-        namespace: 'default',
-        config: { workflowExecutionRetentionTtl: { seconds: seconds as never } },
-      }),
-    );
-  } finally {
-    await connection.close();
+async function resolvePorts({ port, uiPort, ui = true }: TemporalOptions): Promise<Ports> {
+  const own = await resolvePort(port);
+  return ui ? { port: own, uiPort: await resolvePort(uiPort) } : { port: own };
+}
+
+async function resolvePort(given = 0): Promise<number> {
+  if (given === 0) return freePort();
+  await checkPort(given);
+  return given;
+}
+
+async function launch(options: TemporalOptions, ports: Ports): Promise<ServerProcess> {
+  const child = spawn(options.executable, argumentsOf(options, ports), {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // Its settings are the arguments, not those by which clients find a server.
+    env: withoutTemporal(process.env),
+    // A Ctrl-C in the terminal is for this process alone, which stops everything in order.
+    detached: true,
+  });
+  const lines: string[] = [];
+  for (const input of [child.stdout, child.stderr]) {
+    createInterface({ input }).on('line', (line) => {
+      lines.push(line);
+      if (lines.length > OUTPUT_LINES_MAX) lines.shift();
+    });
   }
+  const exited = once(child, 'close').then(([code, signal]): TemporalExit => {
+    return { code, signal, output: lines.join('\n') };
+  });
+  // `once` rejects if the program can not be started, which is told here.
+  exited.catch(() => {});
+  await once(child, 'spawn');
+  watchOver(child);
+  return { child, pid: child.pid ?? 0, exited };
 }
 
-function outputOf(child: ChildProcess): () => string {
-  let output = '';
-  const keep = (chunk: Buffer): void => {
-    output = (output + chunk.toString()).slice(-OUTPUT_LENGTH_MAX);
+/** The environment without what the Temporal programs read in it. */
+export function withoutTemporal(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('TEMPORAL_')));
+}
+
+function argumentsOf(options: TemporalOptions, { port, uiPort }: Ports): string[] {
+  const { dbFilename, tuned = true, searchAttributes = {} } = options;
+  const attributes = Object.entries(searchAttributes).map(([name, type]) => `${name}=${type}`);
+  return [
+    'server',
+    'start-dev',
+    `--ip=${HOST}`,
+    `--port=${port}`,
+    uiPort === undefined ? '--headless' : `--ui-port=${uiPort}`,
+    `--db-filename=${dbFilename}`,
+    `--namespace=${NAMESPACE}`,
+    '--log-level=error',
+    ...(tuned ? TUNED : []).map((value) => `--dynamic-config-value=${value}`),
+    ...(tuned ? TUNED_PRAGMAS : []).map((pragma) => `--sqlite-pragma=${pragma}`),
+    ...attributes.map((attribute) => `--search-attribute=${attribute}`),
+  ];
+}
+
+async function untilReady({ exited }: ServerProcess, port: number): Promise<void> {
+  const until = Date.now() + READY_MS_MAX;
+  let lastError: unknown;
+  while (Date.now() < until) {
+    const exit = await Promise.race([exited, sleep(READY_LOOK_MS)]);
+    if (exit !== undefined) throw new Error(`the Temporal server ended at once: ${exit.output}`);
+    if (!(await isListening(port))) continue;
+    try {
+      return await prepareServer(`${HOST}:${port}`);
+    } catch (error) {
+      lastError = error;
+    }
+  }
+  throw new Error(`the Temporal server does not answer within ${READY_MS_MAX} ms`, {
+    cause: lastError,
+  });
+}
+
+function toServer({ child, pid, exited }: ServerProcess, ports: Ports): TemporalServer {
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    child.kill(signal);
+    await exited;
   };
-  child.stdout?.on('data', keep);
-  child.stderr?.on('data', keep);
-  return () => output.trim();
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  return {
+    address: `${HOST}:${ports.port}`,
+    ...(ports.uiPort === undefined ? {} : { uiAddress: `http://${HOST}:${ports.uiPort}` }),
+    pid,
+    exited,
+    kill: () => end('SIGKILL'),
+    async stop() {
+      const tooLong = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX);
+      await end('SIGTERM').finally(() => clearTimeout(tooLong));
+    },
+  };
 }

@@ -68,7 +68,14 @@ export async function createDispatcher(
   };
 }
 
+/** gRPC's own pause before it connects again grows to two minutes while Temporal is away. */
+const RECONNECT = {
+  'grpc.initial_reconnect_backoff_ms': 100,
+  'grpc.max_reconnect_backoff_ms': 1_000,
+};
+
 /** The SDK's own retry begins at a second, and is fixed for a connection: this one has none. */
 export function connectWithoutRetry(options: ConnectionOptions): Promise<Connection> {
-  return Connection.connect({ ...options, interceptors: [] });
+  const channelArgs = { ...RECONNECT, ...options.channelArgs };
+  return Connection.connect({ ...options, channelArgs, interceptors: [] });
 }

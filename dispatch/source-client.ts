@@ -1,12 +1,12 @@
 // The source workflows, as seen from outside.
 
-import {
-  WorkflowExecutionAlreadyStartedError,
-  WorkflowNotFoundError,
-  type Client,
-} from '@temporalio/client';
-import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
 import type { SignalDefinition } from '@temporalio/common';
+import {
+  decodeArrayFromPayloads,
+  decodeMapFromPayloads,
+} from '@temporalio/common/lib/internal-non-workflow/index.js';
+import proto from '@temporalio/proto';
 
 import type { Event } from '../events/event.ts';
 import type { SubscriptionId } from '../events/subscription.ts';
@@ -26,7 +26,10 @@ import {
   type RegisterRequest,
   type SourceMemo,
 } from '../workflows/messages.ts';
-import { retrying } from './failures.ts';
+import { retrying, toFailureKind } from './failures.ts';
+
+const { WORKFLOW_EXECUTION_STATUS_RUNNING: RUNNING } =
+  proto.temporal.api.enums.v1.WorkflowExecutionStatus;
 
 /** How long a call is tried again before it has failed. */
 export const CALL_MS_MAX = 2_000;
@@ -67,29 +70,39 @@ export class SourceClient {
     await retrying(CALL_MS_MAX, () => this.#signal(source, acceptSignal, { entries }));
   }
 
-  /** Reads its mutable state: strongly consistent, with no worker. `undefined`: there is none. */
+  /**
+   * Reads its mutable state: strongly consistent, with no worker. `undefined`: there is none.
+   *
+   * It is on the way of every event, and the SDK's own `describe` decodes far more than this.
+   */
   async describe(source: string): Promise<SourceDescription | undefined> {
+    const { connection, options } = this.#client;
     try {
-      const description = await this.#client.connection.withDeadline(
-        Date.now() + ATTEMPT_MS_MAX,
-        () => this.#client.workflow.getHandle(sourceWorkflowId(source)).describe(),
+      const described = await this.#attempt(() =>
+        connection.workflowService.describeWorkflowExecution({
+          namespace: options.namespace,
+          execution: { workflowId: sourceWorkflowId(source) },
+        }),
       );
-      const task = description.raw.pendingWorkflowTask;
+      const { workflowExecutionInfo: info, pendingWorkflowTask: task } = described;
+      const fields = info?.memo?.fields;
       return {
-        runId: description.runId,
-        isRunning: description.status.name === 'RUNNING',
+        runId: info?.execution?.runId ?? '',
+        isRunning: info?.status === RUNNING,
         pendingTask: task ? JSON.stringify(task) : undefined,
-        memo: description.memo as SourceMemo | undefined,
+        memo: (await decodeMapFromPayloads(options.loadedDataConverter, fields)) as
+          | SourceMemo
+          | undefined,
       };
     } catch (error) {
-      if (error instanceof WorkflowNotFoundError) return undefined;
+      if (toFailureKind(error) === 'gone') return undefined;
       throw error;
     }
   }
 
   /** One attempt, and a short one: nobody may be there to answer. */
-  changes(source: string, request: ChangesRequest): Promise<Changes> {
-    return this.#client.connection.withDeadline(Date.now() + QUERY_MS_MAX, () =>
+  changes(source: string, request: ChangesRequest, forMs = QUERY_MS_MAX): Promise<Changes> {
+    return this.#client.connection.withDeadline(Date.now() + forMs, () =>
       this.#client.workflow.getHandle(sourceWorkflowId(source)).query(changesQuery, request),
     );
   }

@@ -10,7 +10,7 @@ import { FilterIndex } from '../events/filter-index.ts';
 import type { Subscription } from '../events/subscription.ts';
 import type { Changes } from '../workflows/messages.ts';
 import { sleep, toFailureKind } from './failures.ts';
-import type { SourceClient } from './source-client.ts';
+import { QUERY_MS_MAX, type SourceClient } from './source-client.ts';
 
 /** What a reading found. Times are of `performance.now()`. */
 export interface Reading {
@@ -30,6 +30,9 @@ export const READING_MS_MAX = 400;
 
 /** How long to wait before the source is asked again when it was busy with another question. */
 const BUSY_MS = 15;
+
+/** How soon it is asked again when nobody answered, and nothing will show that somebody would. */
+const ASK_AGAIN_MS = 1_000;
 
 type Found = Omit<Reading, 'startedAt'>;
 
@@ -51,8 +54,8 @@ export class Subscribers {
   #firstRunId = '';
   #runId = '';
   #version = 0;
-  /** The workflow task that nobody completed in time: while it is pending, nobody will. */
-  #idleTask: string | undefined;
+  /** What the source looked like when nobody answered in time: until then, nobody will. */
+  #idle = { look: '', until: Number.NEGATIVE_INFINITY };
   #reading: Promise<Reading> | undefined;
   #next: Promise<Reading> | undefined;
 
@@ -128,23 +131,28 @@ export class Subscribers {
     if (!isRunning) return UNKNOWN;
     const isKnown = runId === this.#runId && memo && memo.version <= this.#version;
     if (pendingTask === undefined && isKnown) return { kind: 'current', backlog: memo.backlog };
-    if (pendingTask !== undefined && pendingTask === this.#idleTask) return UNKNOWN;
+    const look = pendingTask ?? JSON.stringify([runId, memo]);
+    if (look === this.#idle.look && performance.now() < this.#idle.until) return UNKNOWN;
     try {
-      const backlog = await this.#catchUp();
-      this.#idleTask = undefined;
-      return { kind: 'current', backlog };
+      return { kind: 'current', backlog: await this.#catchUp(deadline) };
     } catch (error) {
       if (toFailureKind(error) !== 'retry') throw error;
-      if (performance.now() > deadline) this.#idleTask = pendingTask;
+      const now = performance.now();
+      // A task that somebody takes up looks different; with none, a worker comes back unseen.
+      const until = pendingTask === undefined ? now + ASK_AGAIN_MS : Number.POSITIVE_INFINITY;
+      if (now + BUSY_MS > deadline) this.#idle = { look, until };
       return undefined;
     }
   }
 
   /** Asks for what changed, until nothing has. Returns the depth of the backlog. */
-  async #catchUp(): Promise<number> {
+  async #catchUp(deadline: number): Promise<number> {
+    // Who answers once will go on: only the first answer has to come in time.
+    let forMs = Math.min(QUERY_MS_MAX, deadline - performance.now());
     for (;;) {
       const asked = { firstRunId: this.#firstRunId, since: this.#version };
-      const first = await this.#client.changes(this.source, asked);
+      const first = await this.#client.changes(this.source, asked, forMs);
+      forMs = QUERY_MS_MAX;
       if (first.snapshot) this.#reset(first.firstRunId);
       this.#apply(first);
       let page = first;

@@ -82,9 +82,11 @@ function collect(request: IncomingMessage, decoder?: Transform): Promise<Buffer>
       request.off('data', count);
       reject(error);
     };
-    const abort = () => refuse(new RequestAbortedError('the client went away'));
-    request.once('error', abort);
-    request.once('close', abort);
+    const checkComplete = () => {
+      if (!request.complete) refuse(new RequestAbortedError('the client went away'));
+    };
+    request.once('error', checkComplete);
+    request.once('close', checkComplete);
     output.on('data', take);
     output.once('end', () => resolve(Buffer.concat(chunks)));
     if (decoder === undefined) return;

@@ -22,6 +22,9 @@ const PORT_MAX = 65_535;
 /** How long requests in flight have, once the process was asked to end. */
 const SHUTDOWN_MS_MAX = 30_000;
 
+/** How often connections whose last request has ended since are closed. */
+const CLOSE_IDLE_EVERY_MS = 100;
+
 /** Something outside the process is not as it must be, and the message says what. */
 class StartError extends Error {
   override readonly name = 'StartError';
@@ -129,9 +132,12 @@ function onceAskedToEnd(close: () => Promise<void>): void {
 /** Takes no more connections, and waits for the requests in flight. */
 async function closeServer(server: Server): Promise<void> {
   const cut = setTimeout(() => server.closeAllConnections(), SHUTDOWN_MS_MAX);
+  // A client that keeps its connection open after an answer would be waited for, too.
+  const closeIdle = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
   const closed = once(server, 'close');
   server.close();
   await closed;
+  clearInterval(closeIdle);
   clearTimeout(cut);
 }
 

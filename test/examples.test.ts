@@ -48,7 +48,7 @@ describe('the examples', () => {
     await untilSubscribed(hello, 1);
     const posted = await send(second);
     assertSignalled(posted, 1);
-    assert.equal(posted.started.length, 1);
+    if (!posted.queued) assert.equal(posted.started.length, 1);
     assert.equal(await hello.result(), '{"hello":"world"}, then {"hello":"again"}');
   });
 
@@ -140,11 +140,14 @@ describe('the examples', () => {
     assert.equal(shown, example.slice(example.indexOf('import ')));
   });
 
-  /** Sends a request that starts one workflow. */
+  /** Sends a request that starts one workflow, by the only trigger of its source. */
   async function start(request: Curl): Promise<WorkflowHandle> {
-    const { started } = await send(request);
-    assert.equal(started.length, 1);
-    return app.client.workflow.getHandle(started[0]!);
+    const { id, started, queued } = await send(request);
+    const source = request.path.split('/')[2];
+    const trigger = app.config.triggers.find((candidate) => candidate.source === source);
+    const workflowId = `${trigger?.name}/${id}`;
+    if (!queued) assert.deepEqual(started, [workflowId]);
+    return app.client.workflow.getHandle(workflowId);
   }
 
   async function send({ method, path, body }: Curl): Promise<Posted> {
@@ -153,7 +156,8 @@ describe('the examples', () => {
       ...(body !== undefined && { body, headers: { 'content-type': 'application/json' } }),
     });
     assert.equal(response.status, 202);
-    return (await response.json()) as Posted;
+    const answer = (await response.json()) as Pick<Posted, 'id'> & Partial<Posted>;
+    return { status: 202, started: [], signalled: 0, queued: false, ...answer };
   }
 });
 

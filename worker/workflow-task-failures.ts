@@ -123,7 +123,8 @@ function* failuresIn(
       const names = runs.get(runId) ?? { workflowType: 'workflow', workflowId: runId };
       runs.delete(runId);
       const { message = '' } = removeFromCache;
-      if (message.startsWith(EVICTED_BY_FAILURE)) yield { runId, ...names, ...parseFailure(message) };
+      if (message.startsWith(EVICTED_BY_FAILURE))
+        yield { runId, ...names, ...parseFailure(message) };
     }
   }
 }
@@ -206,8 +207,9 @@ function isWorthPrinting(level: LogLevel, message: string, { sdkComponent }: Log
 }
 
 function formatEntry(level: LogLevel, message: string, meta: LogMetadata): string {
-  const { workflowType, activityType, workflowId, error } = meta;
-  const who: unknown = activityType ?? workflowType;
+  const { error } = meta;
+  const { workflowType, activityType, workflowId } = meta as Record<string, string | undefined>;
+  const who = activityType ?? workflowType;
   const prefix = who === undefined ? `Temporal worker ${level}` : `${who} ${workflowId ?? ''}`;
   const rest = Object.entries(meta).filter(([name]) => !SDK_ATTRIBUTES.has(name));
   const errors = error === undefined ? [] : [formatError(error)];

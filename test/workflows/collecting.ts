@@ -1,6 +1,8 @@
 import { setHandler } from '@temporalio/workflow';
 import { events, subscribe } from 'nextevent/workflow';
 
+import type { Event } from 'nextevent/workflow';
+
 import { progressQuery, type ListenInput, type Received } from './listening.ts';
 
 /** Subscribes, and returns everything that came before an event whose id begins with `end`. */
@@ -17,4 +19,9 @@ export async function collect(input: Omit<ListenInput, 'count'>): Promise<Receiv
     received.push({ id, subscription });
   }
   return received;
+}
+
+/** Returns the id of the event that started it. */
+export async function returnEvent(event: Event): Promise<string> {
+  return event.id;
 }

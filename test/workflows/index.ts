@@ -3,3 +3,4 @@
 export * from './listening.ts';
 export * from './collecting.ts';
 export * from './racing.ts';
+export * from './subscribing.ts';

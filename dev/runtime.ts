@@ -1,0 +1,131 @@
+// Everything that `npm start` runs, from its start to its end.
+
+import { existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+
+import { HOST } from './ports.ts';
+import { ServiceError } from './service.ts';
+import { Services, type Running } from './services.ts';
+import type { Settings } from './settings.ts';
+import { useTemporal, type UsedTemporal } from './use-temporal.ts';
+import { Watch } from './watch.ts';
+
+const CONFIG_NAMES = ['nextevent.config.ts', 'nextevent.config.js', 'nextevent.config.mjs'];
+
+/** Watched until a configuration has been loaded, which says where the workflows are. */
+const USUAL_FOLDERS = ['workflows', 'examples'];
+
+/** The source for the line to try: one that can be typed as it is. */
+const PLAIN_NAME = /^[a-z-]+$/;
+
+/** Temporal, the worker and the ingress. */
+export class DevRuntime {
+  /** Resolves with the exit code when everything has ended. */
+  readonly ended: Promise<number>;
+  readonly #settings: Settings;
+  #end: (code: number) => void = () => {};
+  #temporal: UsedTemporal | undefined;
+  #services: Services | undefined;
+  #watch: Watch | undefined;
+  #stopping: Promise<void> | undefined;
+  /** Restarts, one after the other. */
+  #restarts: Promise<void> = Promise.resolve();
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+    this.ended = new Promise((end) => {
+      this.#end = end;
+    });
+  }
+
+  /** Starts everything, and says where it is. */
+  async start(): Promise<void> {
+    const temporal = await useTemporal(this.#settings);
+    this.#temporal = temporal;
+    // Asked to stop meanwhile: `stop` has not seen the server.
+    if (this.#stopping !== undefined) {
+      await temporal.own?.stop();
+      return;
+    }
+    void temporal.own?.exited.then(({ output }) => this.#crashed('Temporal', output));
+    const env = { ...temporal.env, PORT: String(this.#settings.ports.PORT), TZ: 'UTC' };
+    this.#services = new Services(env, (service, how) => this.#crashed(service, how));
+    if (this.#settings.reload) await this.#watchForChanges();
+    await this.#startServices();
+  }
+
+  /** Stops the ingress, the worker and Temporal, in this order; the first call says with which exit code. */
+  stop(code: number): Promise<void> {
+    this.#stopping ??= this.#stop(code);
+    return this.#stopping;
+  }
+
+  async #stop(code: number): Promise<void> {
+    this.#watch?.close();
+    await this.#services?.stop();
+    await this.#temporal?.own?.stop();
+    this.#end(code);
+  }
+
+  #crashed(what: string, how: string): void {
+    if (this.#stopping !== undefined) return;
+    console.error(`${what} ended (${how}): stopping everything`);
+    void this.stop(1);
+  }
+
+  async #startServices(): Promise<void> {
+    if (this.#services === undefined || this.#temporal === undefined) return;
+    try {
+      const running = await this.#services.start();
+      if (this.#stopping !== undefined) return;
+      const { workflowsPath } = running;
+      if (workflowsPath !== undefined) {
+        await this.#watch?.add({ files: [], folders: [dirname(workflowsPath)] });
+      }
+      console.log(addressesOf(running, this.#temporal));
+    } catch (error) {
+      if (this.#stopping !== undefined) return;
+      if (!(error instanceof ServiceError) || !this.#settings.reload) throw error;
+      console.error(`${error.message}; waiting for a change`);
+    }
+  }
+
+  async #watchForChanges(): Promise<void> {
+    this.#watch = new Watch((changed) => {
+      this.#restarts = this.#restarts.then(() => this.#restart(changed));
+    });
+    const config = process.env.NEXTEVENT_CONFIG;
+    const files = (config ? [config] : CONFIG_NAMES).map((name) => resolve(name));
+    const folders = USUAL_FOLDERS.map((name) => resolve(name)).filter((path) => existsSync(path));
+    await this.#watch.add({ files, folders });
+  }
+
+  async #restart(changed: readonly string[]): Promise<void> {
+    if (this.#stopping !== undefined) return;
+    console.log(`changed: ${changed.join(', ')}; restarting worker and ingress`);
+    await this.#services?.stop();
+    try {
+      await this.#startServices();
+    } catch (error) {
+      this.#crashed('the restart', String(error));
+    }
+  }
+}
+
+function addressesOf(running: Running, { address, namespace, own }: UsedTemporal): string {
+  const { port, sources } = running;
+  const webhooks = `http://${HOST}:${port}/webhooks`;
+  const source = sources.find((name) => PLAIN_NAME.test(name));
+  return [
+    '',
+    `webhooks     ${webhooks}/<source>, for the sources ${sources.join(', ')}`,
+    `Temporal     ${address}, namespace ${namespace}`,
+    ...(own?.uiAddress === undefined ? [] : [`Temporal UI  ${own.uiAddress}`]),
+    '',
+    ...(source === undefined ? [] : ['Try:', '', curlLine(`${webhooks}/${source}`), '']),
+  ].join('\n');
+}
+
+function curlLine(url: string): string {
+  return `curl -X POST ${url} -H 'content-type: application/json' -d '{"hello":"world"}'`;
+}

@@ -1,0 +1,407 @@
+// `npm start`, `npm run dev` and what they are made of: real processes, a real server.
+
+import assert from 'node:assert/strict';
+import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+import { Client, Connection } from '@temporalio/client';
+
+import { startTemporal } from '../dev/temporal.ts';
+import { findTemporal, locateTemporal } from '../scripts/find-temporal.mjs';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const NODE_OPTIONS = ['--conditions=source', '--import', import.meta.resolve('tsx')];
+const UNTIL_MS_MAX = 90_000;
+const DAY_SECONDS = 24 * 60 * 60;
+
+const run = promisify(execFile);
+
+const CONFIG = `
+  import { defineConfig, webhook } from 'nextevent';
+  export default defineConfig({
+    workflowsPath: './flows/index.ts',
+    sources: { source1: webhook({ verify: 'none' }), 'try-me': webhook({ verify: 'none' }) },
+    triggers: [{ name: 'on-post', source: 'try-me', workflow: 'answer' }],
+  });`;
+
+const ANSWER = `export async function answer(): Promise<string> {
+  return 'one';
+}
+`;
+
+const FAULTY_ANSWER = `export async function answer(): Promise<string> {
+  const nothing: { x?: () => string } = {};
+  return (nothing.x as () => string)();
+}
+`;
+
+describe('npm start', () => {
+  test('prints a curl line that works as it is, and ends all it started on Ctrl-C', async () => {
+    await using project = await makeProject({ workflows: ANSWER });
+    const dev = project.start();
+    const { stdout } = await run('bash', ['-c', `${await dev.curlLine()} --silent --include`]);
+    assert.match(stdout, /^HTTP\/1\.1 202 /);
+    assert.match(dev.output, /webhooks\/try-me -H/, 'a name that needs no thought is shown');
+    const children = await childrenOf(dev.pid);
+    assert.ok(children.length >= 3, `Temporal, worker and ingress: ${children.join()}`);
+    dev.kill('SIGINT');
+    assert.equal(await dev.exitCode, 0);
+    await until('all children have gone', () => !children.some(isRunning));
+  });
+
+  test('keeps workflows over a restart', async () => {
+    await using project = await makeProject({ workflows: ANSWER });
+    const first = project.start();
+    const { stdout } = await run('bash', ['-c', `${await first.curlLine()} --silent`]);
+    const [workflowId] = (JSON.parse(stdout) as { started: [string] }).started;
+    first.kill('SIGTERM');
+    assert.equal(await first.exitCode, 0);
+
+    const second = project.start();
+    await second.curlLine();
+    await using connection = await connectTo(second.temporalAddress);
+    const described = await new Client({ connection }).workflow.getHandle(workflowId).describe();
+    assert.equal(described.type, 'answer');
+    second.kill('SIGINT');
+    await second.exitCode;
+  });
+
+  test('leaves nothing behind when it is killed', async () => {
+    await using project = await makeProject({ workflows: ANSWER });
+    const dev = project.start();
+    await dev.curlLine();
+    const children = await childrenOf(dev.pid);
+    dev.kill('SIGKILL');
+    await dev.exitCode;
+    await until('all children have gone', () => !children.some(isRunning));
+  });
+
+  test('stops everything, and says why, when the worker dies', async () => {
+    await using project = await makeProject({ workflows: ANSWER });
+    const dev = project.start();
+    await dev.curlLine();
+    const children = await childrenOf(dev.pid);
+    const { stdout } = await run('ps', ['-o', 'pid=,args=', '--ppid', String(dev.pid)]);
+    const worker = stdout.split('\n').find((line) => line.includes('worker/main.ts'));
+    process.kill(Number.parseInt(worker ?? '', 10), 'SIGKILL');
+    assert.equal(await dev.exitCode, 1);
+    assert.match(dev.output, /^worker ended \(signal SIGKILL\): stopping everything$/m);
+    await until('all children have gone', () => !children.some(isRunning));
+  });
+
+  test('shows an exception that Temporal retries for ever, with file and line', async () => {
+    await using project = await makeProject({ workflows: FAULTY_ANSWER });
+    const dev = project.start();
+    await run('bash', ['-c', await dev.curlLine()]);
+    await dev.prints(
+      /^answer on-post\/\S+ failed its task: TypeError: nothing\.x is not a function \(flows\/index\.ts:3:\d+\); Temporal retries it$/m,
+    );
+    dev.kill('SIGINT');
+    assert.equal(await dev.exitCode, 0);
+  });
+
+  for (const variable of ['PORT', 'TEMPORAL_PORT', 'TEMPORAL_UI_PORT']) {
+    test(`names ${variable} when that port is taken`, async () => {
+      await using project = await makeProject({ workflows: ANSWER });
+      await using taken = await listenSomewhere();
+      const dev = project.start({ env: { [variable]: String(taken.port) } });
+      assert.equal(await dev.exitCode, 1);
+      assert.equal(
+        dev.output,
+        `port ${taken.port} is taken by another program: stop it, or set ${variable} to another port\n`,
+      );
+    });
+  }
+
+  test('says in one sentence that the server at TEMPORAL_ADDRESS does not answer', async () => {
+    await using project = await makeProject({ workflows: ANSWER });
+    const dev = project.start({ env: { TEMPORAL_ADDRESS: '127.0.0.1:1' } });
+    assert.equal(await dev.exitCode, 1);
+    assert.match(dev.output, /^Temporal at 127\.0\.0\.1:1 can not be reached [^\n]+\n$/);
+  });
+
+  test('says in one sentence what is wrong in the configuration', async () => {
+    await using project = await makeProject({ workflows: ANSWER, config: 'export default {};' });
+    const dev = project.start();
+    assert.equal(await dev.exitCode, 1);
+    assert.match(dev.output, /^nextevent\.config\.ts: sources is missing or not an object$/m);
+    assert.doesNotMatch(dev.output, /^ {4}at /m);
+  });
+});
+
+describe('npm run dev', () => {
+  test('reloads changed workflows, and waits for a broken configuration to be mended', async () => {
+    await using project = await makeProject({ workflows: FAULTY_ANSWER });
+    const dev = project.start({ args: ['--reload'] });
+    const { stdout } = await run('bash', ['-c', `${await dev.curlLine()} --silent`]);
+    const [workflowId] = (JSON.parse(stdout) as { started: [string] }).started;
+    await dev.prints(/failed its task/);
+
+    await project.write('flows/index.ts', ANSWER);
+    await dev.prints(/^changed: flows\/index\.ts; restarting worker and ingress$/m);
+    await using connection = await connectTo(dev.temporalAddress);
+    const handle = new Client({ connection }).workflow.getHandle(workflowId);
+    assert.equal(
+      await handle.result(),
+      'one',
+      'the workflow that failed goes on with the new code',
+    );
+
+    await project.write('nextevent.config.ts', 'export default {};');
+    await dev.prints(/ended before it was ready: exit code 1; waiting for a change$/m);
+    const isBefore = dev.output.length;
+    await project.write('nextevent.config.ts', CONFIG);
+    await until('all is ready again', () => dev.output.slice(isBefore).includes('\ncurl '));
+    dev.kill('SIGINT');
+    assert.equal(await dev.exitCode, 0);
+  });
+});
+
+describe('the worker', () => {
+  test('says in one sentence that Temporal can not be reached', async () => {
+    await using project = await makeProject({ workflows: ANSWER });
+    const worker = project.start({
+      entry: 'worker/main.ts',
+      env: { TEMPORAL_ADDRESS: '127.0.0.1:1' },
+    });
+    assert.equal(await worker.exitCode, 1);
+    assert.match(worker.output, /^Temporal at 127\.0\.0\.1:1 can not be reached: [^\n]+\n$/);
+  });
+});
+
+describe('startTemporal', () => {
+  test('keeps what it holds over a crash, on the same port', async () => {
+    await using directory = await makeDirectory(tmpdir());
+    const dbFilename = join(directory.path, 'temporal.db');
+    const executable = await findTemporal();
+    const first = await startTemporal({ executable, dbFilename, ui: false });
+    {
+      await using connection = await connectTo(first.address);
+      const client = new Client({ connection });
+      await client.workflow.start('any', { workflowId: 'kept', taskQueue: 'none' });
+    }
+    await first.kill();
+    assert.equal((await first.exited).signal, 'SIGKILL');
+
+    const port = Number(first.address.split(':')[1]);
+    const second = await startTemporal({ executable, dbFilename, port, ui: false, tuned: false });
+    assert.equal(second.address, first.address);
+    await using connection = await connectTo(second.address);
+    const { status } = await new Client({ connection }).workflow.getHandle('kept').describe();
+    assert.equal(status.name, 'RUNNING');
+    await assert.rejects(startTemporal({ executable, dbFilename, port, ui: false }), {
+      name: 'PortTakenError',
+      message: `port ${port} is taken by another program`,
+    });
+    await second.stop();
+  });
+
+  test('keeps finished workflows for 30 days, and serves its UI', async () => {
+    await using directory = await makeDirectory(tmpdir());
+    const dbFilename = join(directory.path, 'temporal.db');
+    const server = await startTemporal({ executable: await findTemporal(), dbFilename });
+    await using connection = await connectTo(server.address);
+    const { config } = await connection.workflowService.describeNamespace({ namespace: 'default' });
+    assert.equal(Number(config?.workflowExecutionRetentionTtl?.seconds), 30 * DAY_SECONDS);
+    assert.equal((await fetch(server.uiAddress ?? '')).status, 200);
+    await server.stop();
+  });
+
+  test('says what the server said when it ends at once', async () => {
+    await assert.rejects(
+      startTemporal({ executable: await findTemporal(), dbFilename: '/no/such/folder/t.db' }),
+      /the Temporal server ended at once: .*no such file or directory/,
+    );
+  });
+});
+
+describe('locateTemporal', () => {
+  let home = '';
+  const inHome = (...path: string[]): string => join(home, ...path);
+
+  before(async () => {
+    home = await mkdtemp(join(tmpdir(), 'nextevent-find-'));
+    await makeExecutable(inHome('path-1', 'temporal'));
+    await makeExecutable(inHome('path-2', 'temporal'));
+    await makeExecutable(inHome('.cache', 'nextevent', 'bin', 'temporal'));
+    await makeExecutable(inHome('xdg', 'nextevent', 'bin', 'temporal'));
+    await mkdir(inHome('folder', 'temporal'), { recursive: true });
+    await mkdir(inHome('text'));
+    await writeFile(inHome('text', 'temporal'), 'not a program');
+  });
+  after(() => rm(home, { recursive: true }));
+
+  const cases: Array<[what: string, path: string[], env: object, found: string[] | undefined]> = [
+    ['the first on the PATH', ['path-1', 'path-2'], {}, ['path-1', 'temporal']],
+    ['the PATH before the cache', ['none', 'path-2'], {}, ['path-2', 'temporal']],
+    ['no folder, no text', ['folder', 'text', 'path-2'], {}, ['path-2', 'temporal']],
+    ['the cache', ['none'], {}, ['.cache', 'nextevent', 'bin', 'temporal']],
+    ['the cache without a PATH', [], {}, ['.cache', 'nextevent', 'bin', 'temporal']],
+    ['XDG_CACHE_HOME', [], { XDG_CACHE_HOME: 'xdg' }, ['xdg', 'nextevent', 'bin', 'temporal']],
+    ['nothing', ['none'], { XDG_CACHE_HOME: 'none' }, undefined],
+  ];
+  for (const [what, path, env, found] of cases) {
+    test(`finds ${what}`, () => {
+      const given = Object.entries(env).map(([name, value]) => [name, inHome(String(value))]);
+      const located = locateTemporal({
+        HOME: home,
+        PATH: path.map((folder) => inHome(folder)).join(':'),
+        ...Object.fromEntries(given),
+      });
+      assert.equal(located, found === undefined ? undefined : inHome(...found));
+    });
+  }
+
+  test('says what to install when there is neither Temporal nor Go', async () => {
+    const env = { HOME: home, XDG_CACHE_HOME: inHome('empty'), PATH: '' };
+    const printed: string[] = [];
+    await assert.rejects(findTemporal({ env, print: (line) => printed.push(line) }), {
+      message:
+        'Temporal can not be built, because Go is not installed: install Go (https://go.dev/dl), ' +
+        'install the Temporal CLI (https://docs.temporal.io/cli), or set TEMPORAL_ADDRESS to a server that runs',
+    });
+    assert.match(printed.join('\n'), /this takes several minutes/);
+  });
+});
+
+interface ProjectOptions {
+  readonly workflows: string;
+  readonly config?: string;
+}
+
+interface StartOptions {
+  readonly entry?: string;
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** A project in a folder of the clone, where `nextevent` is the clone itself. */
+async function makeProject({ workflows, config = CONFIG }: ProjectOptions) {
+  const parent = join(ROOT, '.nextevent');
+  await mkdir(parent, { recursive: true });
+  const { path, ...directory } = await makeDirectory(parent);
+  const write = async (name: string, text: string): Promise<void> => {
+    await mkdir(join(path, 'flows'), { recursive: true });
+    await writeFile(join(path, name), text);
+  };
+  await write('flows/index.ts', workflows);
+  await write('nextevent.config.ts', config);
+  const started: Started[] = [];
+  return {
+    write,
+    start(options: StartOptions = {}): Started {
+      const one = new Started(path, options);
+      started.push(one);
+      return one;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const one of started) one.kill('SIGTERM');
+      await Promise.all(started.map(({ exitCode }) => exitCode));
+      await directory[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** A program of the clone that runs, in a project. */
+class Started {
+  output = '';
+  readonly exitCode: Promise<number | null>;
+  readonly #child: ChildProcess;
+
+  constructor(cwd: string, { entry = 'dev/main.ts', args = [], env = {} }: StartOptions) {
+    const { TEMPORAL_ADDRESS: _unused, NEXTEVENT_CONFIG: _neither, ...inherited } = process.env;
+    this.#child = spawn(process.execPath, [...NODE_OPTIONS, join(ROOT, entry), ...args], {
+      cwd,
+      env: { ...inherited, PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        this.output += text;
+      });
+    }
+    this.exitCode = once(this.#child, 'close').then(([code]) => code as number | null);
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  get temporalAddress(): string {
+    return /^Temporal +(127\.0\.0\.1:\d+)/m.exec(this.output)?.[1] ?? '';
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  async prints(pattern: RegExp): Promise<string> {
+    await until(`${pattern} is printed`, () => {
+      if (this.#child.exitCode !== null) throw new Error(`it ended; it printed: ${this.output}`);
+      return pattern.test(this.output);
+    }).catch((error: unknown) => {
+      throw new Error(`${String(error)}; it printed: ${this.output}`);
+    });
+    return pattern.exec(this.output)?.[0] ?? '';
+  }
+
+  curlLine(): Promise<string> {
+    return this.prints(/^curl .*\n/m);
+  }
+}
+
+async function until(what: string, condition: () => boolean): Promise<void> {
+  const end = Date.now() + UNTIL_MS_MAX;
+  while (!condition()) {
+    if (Date.now() > end) throw new Error(`not within ${UNTIL_MS_MAX} ms: ${what}`);
+    await sleep(50);
+  }
+}
+
+async function childrenOf(pid: number): Promise<number[]> {
+  const { stdout } = await run('ps', ['-o', 'pid=', '--ppid', String(pid)]);
+  return stdout.trim().split(/\s+/).map(Number);
+}
+
+/** One that has ended but was adopted by nobody who asks for it counts as gone. */
+function isRunning(pid: number): boolean {
+  const { stdout } = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' });
+  return stdout.trim() !== '' && !stdout.startsWith('Z');
+}
+
+async function connectTo(address: string) {
+  const connection = await Connection.connect({ address });
+  return Object.assign(connection, { [Symbol.asyncDispose]: () => connection.close() });
+}
+
+async function makeDirectory(parent: string) {
+  const path = await mkdtemp(join(parent, 'test-'));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+}
+
+async function listenSomewhere() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    port,
+    async [Symbol.asyncDispose]() {
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+async function makeExecutable(path: string): Promise<void> {
+  await mkdir(join(path, '..'), { recursive: true });
+  await writeFile(path, '#!/bin/sh\n');
+  await chmod(path, 0o755);
+}

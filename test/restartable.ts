@@ -1,0 +1,66 @@
+// A Temporal server that dies and comes back with what it had made durable.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { Client, Connection } from '@temporalio/client';
+import { NativeConnection } from '@temporalio/worker';
+
+import { startTemporal, type TemporalServer } from '../dev/temporal.ts';
+import { findTemporal } from '../scripts/find-temporal.mjs';
+import type { TestServer } from './harness.ts';
+
+export class RestartableServer implements TestServer {
+  readonly client: Client;
+  readonly native: NativeConnection;
+  readonly #directory: string;
+  #temporal: TemporalServer;
+
+  constructor(options: Pick<TestServer, 'client' | 'native' | 'temporal'> & { directory: string }) {
+    this.client = options.client;
+    this.native = options.native;
+    this.#directory = options.directory;
+    this.#temporal = options.temporal;
+  }
+
+  get address(): string {
+    return this.#temporal.address;
+  }
+
+  get temporal(): TemporalServer {
+    return this.#temporal;
+  }
+
+  /** Ends the server as a crash would. */
+  async kill(): Promise<void> {
+    await this.#temporal.kill();
+  }
+
+  /** Starts it again, on the same port, with the same database. */
+  async startAgain(): Promise<void> {
+    const port = Number(this.address.split(':')[1]);
+    this.#temporal = await startIn(this.#directory, port);
+  }
+
+  async stop(): Promise<void> {
+    await this.native.close();
+    await this.client.connection.close();
+    await this.#temporal.stop();
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+}
+
+export async function startRestartableServer(): Promise<RestartableServer> {
+  const directory = await mkdtemp(join(tmpdir(), 'nextevent-test-'));
+  const temporal = await startIn(directory);
+  const { address } = temporal;
+  const client = new Client({ connection: await Connection.connect({ address }) });
+  const native = await NativeConnection.connect({ address });
+  return new RestartableServer({ directory, temporal, client, native });
+}
+
+async function startIn(directory: string, port = 0): Promise<TemporalServer> {
+  const dbFilename = join(directory, 'temporal.db');
+  return startTemporal({ executable: await findTemporal(), dbFilename, port, ui: false });
+}

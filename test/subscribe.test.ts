@@ -1,0 +1,468 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+
+import { ApplicationFailure } from '@temporalio/common';
+import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import type { ActivityInterceptorsFactory } from '@temporalio/worker';
+import { nextEvent } from 'nextevent/workflow';
+
+import {
+  progressOf,
+  startApp,
+  startServer,
+  until,
+  untilReceived,
+  untilSubscribed,
+  type Posted,
+  type TestApp,
+  type TestServer,
+} from './harness.ts';
+import { count, goOn, heldBy, historyOf } from './observe.ts';
+import type { Outcome } from './workflows/stage.ts';
+import type { Ending, SubscribingActivities } from './workflows/subscribing.ts';
+
+const SOURCES = [
+  'start',
+  'stream-one',
+  'stream-two',
+  'self',
+  'wrong',
+  'once',
+  'later',
+  'own',
+  'asked',
+  'undone',
+  'everyone',
+  'meows',
+  'named',
+  'family',
+  'handled',
+  'quoted',
+  'same-path',
+  'other-path',
+  'ended-return',
+  'ended-failure',
+  'ended-cancellation',
+  'ended-stop',
+  'ended-other',
+  'repeated',
+  'crowd',
+  'strict',
+];
+
+const TRIGGERS = [
+  { name: 'on-start', source: 'start', filter: '', workflow: 'twoStreams' },
+  { name: 'on-self', source: 'self', filter: '', workflow: 'subscribeAndEnd' },
+  { name: 'on-own', source: 'own', filter: 'has(data.body.json.start)', workflow: 'nextLikeMine' },
+  {
+    name: 'on-everyone',
+    source: 'everyone',
+    filter: 'data.body.json.start',
+    workflow: 'subscribeAndEnd',
+  },
+  {
+    name: 'on-meow',
+    source: 'meows',
+    filter: "data.url.path_suffix == '/meow'",
+    workflow: 'subscribeAndEnd',
+  },
+  { name: 'on-named', source: 'named', filter: 'false', workflow: 'subscribeAndEnd' },
+  { name: 'crowd', source: 'strict', filter: '', workflow: 'subscribeAndEnd' },
+];
+
+/** What the activities of the tests share with them. */
+const heard = new Set<string>();
+const attempts = new Map<string, number>();
+const held = new Set<string>();
+const released = new Set<string>();
+
+const activities: SubscribingActivities & Record<string, (...args: never[]) => unknown> = {
+  async askForEvent(id) {
+    await nextEvent(id);
+  },
+  async untilHeard(filter) {
+    await until(`"${filter}" is heard`, () => heard.has(filter));
+  },
+  nextAttempt(name) {
+    const attempt = (attempts.get(name) ?? 0) + 1;
+    attempts.set(name, attempt);
+    return Promise.resolve(attempt);
+  },
+  async hold(name) {
+    held.add(name);
+    await until(`${name} is released`, () => released.has(name));
+  },
+};
+
+/** A registration whose filter has `heard` in it does not return once it is durable. */
+const holdRegistrations: ActivityInterceptorsFactory = ({ info }) => ({
+  inbound: {
+    async execute(input, next) {
+      const result = await next(input);
+      const [request] = input.args as [{ filter?: string }];
+      if (info.activityType === 'nexteventRegister' && request.filter?.includes('heard')) {
+        heard.add(request.filter);
+        await until('it is released', () => released.has('registrations'), 1_500).catch(() => {});
+      }
+      return result;
+    },
+  },
+});
+
+describe('subscribe', () => {
+  let server: TestServer;
+  let app: TestApp;
+  before(async () => {
+    server = await startServer();
+    app = await startApp(server, {
+      sources: SOURCES,
+      triggers: TRIGGERS,
+      activities,
+      workerOptions: { interceptors: { activity: [holdRegistrations] } },
+    });
+  });
+  after(async () => {
+    await app.stop();
+    await server.stop();
+  });
+
+  test('a workflow that one webhook started waits for two others, each for its own', async () => {
+    const [started] = (await app.post('start', {})).started;
+    const handle = app.client.workflow.getHandle(started ?? '');
+    await untilSubscribed(handle, 2);
+    await app.post('stream-one', {}, 'a');
+    await app.post('stream-two', {}, 'b');
+    await app.post('stream-two', {}, 'c');
+    await goOn(handle);
+    await untilReceived(handle, 3);
+    await app.post('stream-one', {}, 'd');
+    await goOn(handle);
+    await handle.result();
+    const { subscribed, received } = await progressOf(handle);
+    const [two, one] = subscribed;
+    assert.deepEqual(received, [
+      { id: 'a', subscription: one },
+      { id: 'b', subscription: two },
+      { id: 'none' },
+      { id: 'c', subscription: two },
+      { id: 'd', subscription: one },
+    ]);
+  });
+
+  test('a workflow may end without a look at what it subscribed to', async () => {
+    const [started] = (await app.post('self', {})).started;
+    const handle = app.client.workflow.getHandle(started ?? '');
+    assert.equal(await handle.result(), 'ended');
+    assert.deepEqual((await heldBy(app.client, 'self')).subscriptions, []);
+  });
+
+  test('a source that there is not is an error that names it, and the filter', async () => {
+    const [outcome] = await outcomesOf(app, 'nowhere', ['data.total > 1']);
+    assert.equal(outcome?.type, 'UnknownSourceError');
+    assert.match(outcome?.message ?? '', /"nowhere" not found/);
+    assert.match(outcome?.message ?? '', /data\.total > 1/);
+    assert.equal(outcome?.retryable, false);
+  });
+
+  test('a name that is a source and a trigger is ambiguous', async () => {
+    const [outcome] = await outcomesOf(app, 'crowd', ['']);
+    assert.equal(outcome?.type, 'AmbiguousSourceError');
+    assert.match(outcome?.message ?? '', /ambiguous source "crowd"/);
+  });
+
+  test('a filter that can not be used is an error that says where and what', async () => {
+    const wrong: Array<[filter: string, message: RegExp]> = [
+      ['data.body.json.n ==', /line 1, column \d+/],
+      ['true &&\n  total > 1', /line 2, column 3.*total/],
+      ["event_typ == 'post'", /line 1, column 1.*event_typ.*event_type/],
+      ["event_type.endswith('t')", /line 1, column \d+.*endswith.*endsWith/],
+      ['size(event_type) + 1 == true', /line 1, column \d+/],
+      ['nothing(data)', /line 1, column \d+.*nothing/],
+      ["'abc'", /bool/],
+      ['1', /bool/],
+      [`data.body.text == '${'x'.repeat(10_240)}'`, /10\d+ characters, at most \d+/],
+    ];
+    const right = ['', 'true', "event_type == 'post'"];
+    const filters = [...wrong.map(([filter]) => filter), ...right];
+    const outcomes = await outcomesOf(app, 'wrong', filters);
+    for (const [index, [filter, message]] of wrong.entries()) {
+      const outcome = outcomes[index];
+      assert.equal(outcome?.type, 'FilterError', filter);
+      assert.match(outcome?.message ?? '', message);
+      assert.equal(outcome?.retryable, false);
+    }
+    for (const outcome of outcomes.slice(wrong.length)) assert.match(String(outcome.returned), /-/);
+  });
+
+  test('a workflow that does not catch the error fails with it, at once', async () => {
+    const handle = await app.start('failToSubscribe', 'wrong');
+    const { cause } = await failureOf(handle);
+    assert.ok(cause instanceof ApplicationFailure);
+    assert.equal(cause.type, 'FilterError');
+  });
+
+  test('subscriptions that are asked for at once are all made', async () => {
+    const keys = Array.from({ length: 20 }, (_, index) => `k${index}`);
+    const filters = keys.map((key) => `data.body.json.key == '${key}'`);
+    const handle = await app.start('subscribeAtOnce', 'once', filters);
+    const { subscribed } = await untilSubscribed(handle, keys.length);
+    assert.equal(new Set(subscribed).size, keys.length);
+    await Promise.all(keys.map((key) => app.post('once', { key }, key)));
+    assert.deepEqual(await handle.result(), keys);
+  });
+
+  test('an event that the workflow had received is not for a later subscription', async () => {
+    const handle = await app.start('subscribeLater', 'later');
+    await untilSubscribed(handle, 1);
+    await app.post('later', {}, 'early');
+    await goOn(handle);
+    const { subscribed } = await untilSubscribed(handle, 2);
+    await app.post('later', {}, 'early');
+    await app.post('later', {}, 'late');
+    await goOn(handle);
+    await handle.result();
+    const [first, second] = subscribed;
+    const { received } = await progressOf(handle);
+    assert.deepEqual(
+      received.filter(({ subscription }) => subscription === first).map(({ id }) => id),
+      ['early', 'late'],
+    );
+    assert.deepEqual(
+      received.filter(({ subscription }) => subscription === second).map(({ id }) => id),
+      ['late'],
+    );
+  });
+
+  test('the event that started the workflow never comes to it, posted again or not', async () => {
+    const posted = await app.post('own', { start: true }, 'first');
+    const [started = ''] = posted.started;
+    const handle = app.client.workflow.getHandle(started);
+    await untilSubscribed(handle, 1);
+    const again = await app.post('own', { start: true }, 'first');
+    assert.deepEqual(again.started, [started]);
+    await app.post('own', {}, 'second');
+    assert.deepEqual(await handle.result(), ['first', 'second', 'none']);
+  });
+
+  test('one event starts a workflow and wakes two, and the answer says so', async () => {
+    const input = { subscriptions: [['everyone', 'data.body.json.start']], count: 1 };
+    const waiting = [await app.start('listen', input), await app.start('listen', input)];
+    for (const handle of waiting) await untilSubscribed(handle, 1);
+    const none = await app.post('everyone', { start: false });
+    assert.deepEqual([none.status, none.started, none.signalled], [202, [], 0]);
+    const posted = await app.post('everyone', { start: true }, 'everyone-1');
+    assert.equal(posted.status, 202);
+    assert.equal(posted.started.length, 1);
+    assert.equal(posted.signalled, 2);
+    for (const handle of waiting) {
+      const [received] = (await handle.result()) as Array<{ id: string }>;
+      assert.equal(received?.id, 'everyone-1');
+    }
+    const started = app.client.workflow.getHandle(posted.started[0] ?? '');
+    assert.equal(await started.result(), 'ended');
+  });
+
+  test('the filter of a trigger gates what it starts, not what is subscribed to', async () => {
+    const input = { subscriptions: [['meows', "data.url.path_suffix == '/woof'"]], count: 1 };
+    const handle = await app.start('listen', input);
+    await untilSubscribed(handle, 1);
+    const meow = await postTo(app, 'meows/meow');
+    assert.deepEqual([meow.started.length, meow.signalled], [1, 0]);
+    const woof = await postTo(app, 'meows/woof');
+    assert.deepEqual([woof.started.length, woof.signalled], [0, 1]);
+    assert.equal(((await handle.result()) as Array<{ id: string }>)[0]?.id, woof.id);
+  });
+
+  test('the name of a trigger stands for its source', async () => {
+    const handle = await app.start('listen', { subscriptions: [['on-named', '']], count: 1 });
+    await untilSubscribed(handle, 1);
+    assert.equal((await heldBy(app.client, 'named')).subscriptions.length, 1);
+    const posted = await app.post('named', {});
+    assert.deepEqual([posted.started.length, posted.signalled], [0, 1]);
+    await handle.result();
+    assert.deepEqual((await heldBy(app.client, 'named')).subscriptions, []);
+  });
+
+  test('parent and child each get their own copy, and an id is of one of them only', async () => {
+    const handle = await app.start('familyParent', 'family');
+    const { subscriptions } = await until('both have subscribed', async () => {
+      const found = await heldBy(app.client, 'family').catch(() => undefined);
+      return found?.subscriptions.length === 2 && found;
+    });
+    assert.equal(new Set(subscriptions.map(({ workflowId }) => workflowId)).size, 2);
+    await app.post('family', {}, 'both');
+    await until('the child has ended', async () => {
+      return (await heldBy(app.client, 'family')).subscriptions.length === 1;
+    });
+    await app.post('family', {}, 'parent only');
+    await goOn(handle);
+    assert.deepEqual(await handle.result(), {
+      parent: 'both',
+      next: 'parent only',
+      child: { event: 'both', foreign: 'UnknownSubscriptionError' },
+    });
+  });
+
+  test('handlers of the user for every signal and query never see what is for the inbox', async () => {
+    const handle = await app.start('handleEverything', 'handled');
+    await until('it has subscribed', async () => {
+      const found = await heldBy(app.client, 'handled').catch(() => undefined);
+      return found?.subscriptions.length === 1;
+    });
+    await app.post('handled', {}, 'event');
+    await handle.signal('one', 1);
+    await handle.query('anything');
+    await handle.signal('two', 2);
+    const { signals, event } = (await handle.result()) as { signals: unknown; event: string };
+    assert.deepEqual(signals, [
+      ['one', 1],
+      ['two', 2],
+    ]);
+    assert.equal(event, 'event');
+  });
+
+  test('text of a user in a filter matches that text and nothing else', async () => {
+    const texts = [
+      "x' || true || 'y",
+      'x" || true || "y',
+      "\\' || true //",
+      'a\nb\u2028c\0d',
+      '${data}',
+      "r'''",
+      'ünïcödé 🎉',
+    ];
+    const handle = await app.start('listenFor', 'quoted', texts);
+    const { subscribed } = await untilSubscribed(handle, texts.length);
+    await app.post('quoted', { customer: 'somebody else' }, 'else');
+    for (const [index, customer] of texts.entries()) {
+      await app.post('quoted', { customer }, `t${index}`);
+    }
+    await goOn(handle);
+    await handle.result();
+    assert.deepEqual(
+      (await progressOf(handle)).received,
+      subscribed.map((subscription, index) => ({ id: `t${index}`, subscription })),
+    );
+  });
+
+  test('nextEvent in an activity is an error that can be caught, and the code goes on', async () => {
+    const handle = await app.start('askInActivity', 'asked');
+    const [type, message, after_] = (await handle.result()) as string[];
+    assert.equal(type, 'NoInboxError');
+    assert.match(message ?? '', /only in workflow code/);
+    assert.equal(after_, 'worked on');
+  });
+});
+
+describe('A subscription', () => {
+  let server: TestServer;
+  let app: TestApp;
+  before(async () => {
+    server = await startServer();
+    app = await startApp(server, {
+      sources: SOURCES,
+      activities,
+      workerOptions: { interceptors: { activity: [holdRegistrations] } },
+    });
+  });
+  after(async () => {
+    await app.stop();
+    await server.stop();
+  });
+
+  test('is undone when subscribe is cancelled, heard or not', async () => {
+    const handle = await app.start('cancelSubscribe', 'undone', "'heard' == data");
+    await untilSubscribed(handle, 1);
+    await until('the source has heard of both ends', async () => {
+      const { version, subscriptions } = await heldBy(app.client, 'undone');
+      // Registered, ended; ended; registered.
+      return version >= 4 && subscriptions.length === 1;
+    });
+    released.add('registrations');
+    await goOn(handle);
+    assert.deepEqual(await handle.result(), ['cancelled', 'cancelled']);
+    assert.deepEqual((await heldBy(app.client, 'undone')).subscriptions, []);
+  });
+
+  const endings: Array<[title: string, ending: Ending, source: string]> = [
+    ['completes', 'return', 'ended-return'],
+    ['fails', 'failure', 'ended-failure'],
+    ['throws a cancellation', 'cancellation', 'ended-cancellation'],
+    ['is cancelled while it waits', 'wait', 'ended-stop'],
+  ];
+  for (const [title, ending, source] of endings) {
+    test(`ends when its workflow ${title}`, async () => {
+      const handle = await app.start('endBy', [source, 'ended-other', source], ending);
+      await untilSubscribed(handle, 3);
+      assert.equal((await heldBy(app.client, source)).subscriptions.length, 2);
+      if (ending === 'wait') await handle.cancel();
+      else await goOn(handle);
+      await handle.result().catch(() => {});
+      const { status } = await handle.describe();
+      const expected = { return: 'COMPLETED', failure: 'FAILED' };
+      assert.equal(status.name, { ...expected }[ending as 'return'] ?? 'CANCELLED');
+      assert.deepEqual((await heldBy(app.client, source)).subscriptions, []);
+      assert.deepEqual((await heldBy(app.client, 'ended-other')).subscriptions, []);
+      assert.equal((await app.post(source, {})).signalled, 0);
+    });
+  }
+
+  test('outlives a plain error, which only repeats the task', async () => {
+    const handle = await app.start('endBy', ['repeated'], 'plain error');
+    await until('the task was repeated', async () => {
+      const { raw } = await handle.describe();
+      return (raw.pendingWorkflowTask?.attempt ?? 0) >= 3;
+    });
+    const { version, subscriptions } = await heldBy(app.client, 'repeated');
+    assert.deepEqual([version, subscriptions.length], [1, 1]);
+    assert.equal(count(await historyOf(handle), 'activity_task_scheduled'), 0);
+    await handle.terminate();
+  });
+
+  test('has what came for it before its task failed and was executed again', async () => {
+    const handle = await app.start('subscribeInVain', 'same-path', ['true', 'true']);
+    await until('the registration was heard', () => held.has('same-path'));
+    assert.equal((await app.post('same-path', {}, 'meanwhile')).signalled, 1);
+    released.add('same-path');
+    assert.deepEqual(await handle.result(), ['meanwhile', 'none']);
+    assert.equal(attempts.get('same-path'), 2);
+    assert.deepEqual((await heldBy(app.client, 'same-path')).subscriptions, []);
+  });
+
+  test('... and nothing of another filter, if the task took another path', async () => {
+    const filters = ["data.body.json.key == 'one'", "data.body.json.key == 'other'"];
+    const handle = await app.start('subscribeInVain', 'other-path', filters);
+    await until('the registration was heard', () => held.has('other-path'));
+    assert.equal((await app.post('other-path', { key: 'one' }, 'one')).signalled, 1);
+    released.add('other-path');
+    await untilSubscribed(handle, 1);
+    await app.post('other-path', { key: 'one' }, 'one more');
+    await app.post('other-path', { key: 'other' }, 'other');
+    assert.deepEqual(await handle.result(), ['other', 'none']);
+    // What the failed task registered goes when an event finds that the workflow has ended.
+    await app.post('other-path', { key: 'one' });
+    await until('nothing is held any more', async () => {
+      return (await heldBy(app.client, 'other-path')).subscriptions.length === 0;
+    });
+  });
+});
+
+async function outcomesOf(app: TestApp, source: string, filters: string[]): Promise<Outcome[]> {
+  const handle = await app.start('tryToSubscribe', source, filters);
+  return (await handle.result()) as Outcome[];
+}
+
+async function failureOf(handle: WorkflowHandle): Promise<WorkflowFailedError> {
+  try {
+    await handle.result();
+  } catch (error) {
+    if (error instanceof WorkflowFailedError) return error;
+    throw error;
+  }
+  throw new Error('it did not fail');
+}
+
+async function postTo(app: TestApp, path: string): Promise<Posted> {
+  const response = await fetch(`${app.ingress.url}/webhooks/${path}`, { method: 'POST' });
+  return (await response.json()) as Posted;
+}
