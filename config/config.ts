@@ -37,7 +37,7 @@ export type Activity = (...args: never[]) => unknown;
 
 /** A rule: every event of the source that matches the filter starts the workflow. */
 export interface TriggerOptions<W extends object = Workflows> {
-  /** Unique among the triggers, at most 100 characters. The ids of workflows begin with it. */
+  /** Unique among the triggers, at most 100 characters, no `/`. Workflow ids begin with it. */
   readonly name: string;
   /** The name of one of the sources. */
   readonly source: string;
@@ -193,6 +193,8 @@ function resolveTrigger(
   const given = record(options, 'a trigger');
   const name = text(given.name, 'the name of a trigger');
   checkLength(name, 'trigger');
+  // A workflow's id is the trigger's name, a slash and the event's id: which must be one way only.
+  check(!name.includes('/'), `the name of trigger "${name}" has a slash in it`);
   const trigger: Trigger = {
     name,
     source: text(given.source, `the source of trigger "${name}"`),

@@ -9,6 +9,15 @@ export interface FindTemporalOptions {
    * @default writes to the standard error output
    */
   readonly print?: (line: string) => void;
+  /**
+   * Downloads the executable into a folder, and gives its path, or `undefined` if it can not.
+   *
+   * @default the Temporal SDK's own download
+   */
+  readonly download?: (into: {
+    readonly directory: string;
+    readonly print: (line: string) => void;
+  }) => Promise<string | undefined>;
 }
 
 /** The folder in which this project keeps a `temporal` of its own, for all clones. */

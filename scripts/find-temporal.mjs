@@ -43,11 +43,15 @@ export function locateTemporal(env = process.env) {
 }
 
 /** The path of a `temporal` executable, which is obtained if there is none. */
-export async function findTemporal({ env = process.env, print = printToStderr } = {}) {
-  return locateTemporal(env) ?? (await obtainTemporal({ env, print }));
+export async function findTemporal({
+  env = process.env,
+  print = printToStderr,
+  download = downloadBySdk,
+} = {}) {
+  return locateTemporal(env) ?? (await obtainTemporal({ env, print, download }));
 }
 
-async function obtainTemporal({ env, print }) {
+async function obtainTemporal({ env, print, download }) {
   const destination = join(cacheDirectory(env), EXECUTABLE);
   await mkdir(cacheDirectory(env), { recursive: true });
   // In the cache folder itself, so that the last step is a rename: another set-up at the same
@@ -64,7 +68,7 @@ async function obtainTemporal({ env, print }) {
 }
 
 /** The path of what was downloaded; `undefined` where that can not be done. */
-async function download({ directory, print }) {
+async function downloadBySdk({ directory, print }) {
   print('Temporal is not on this machine yet: trying to download it');
   const script = fileURLToPath(new URL('download-temporal.mjs', import.meta.url));
   const child = spawn(process.execPath, [script, directory], { stdio: 'ignore' });
@@ -94,7 +98,6 @@ async function build({ directory, env, print }) {
   const child = spawn('go', ['install', '-v', TEMPORAL_CLI], {
     env: { ...env, GOBIN: directory },
     stdio: ['ignore', 'ignore', 'pipe'],
-    timeout: BUILD_MS_MAX,
   });
   const lastLines = [];
   let packages = 0;
@@ -108,6 +111,7 @@ async function build({ directory, env, print }) {
   const progress = setInterval(() => {
     const seconds = Math.round((Date.now() - startedAt) / 1_000);
     print(`building Temporal: ${seconds} s, ${packages} packages`);
+    if (Date.now() - startedAt > BUILD_MS_MAX) child.kill();
   }, PROGRESS_EVERY_MS);
   try {
     if ((await exitOf(child)) === 0) return join(directory, EXECUTABLE);

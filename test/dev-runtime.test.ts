@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -47,8 +47,11 @@ describe('npm start', () => {
   test('prints a curl line that works as it is, and ends all it started on Ctrl-C', async () => {
     await using project = await makeProject({ workflows: ANSWER });
     const dev = project.start();
-    const { stdout } = await run('bash', ['-c', `${await dev.curlLine()} --silent --include`]);
-    assert.match(stdout, /^HTTP\/1\.1 202 /);
+    const curl = await dev.curlLine();
+    const { stdout } = await run('bash', ['-c', curl]);
+    assert.match(stdout, /"started":\["on-post\//);
+    const again = await run('bash', ['-c', `${curl} --silent --include`]);
+    assert.match(again.stdout, /^HTTP\/1\.1 202 /);
     assert.match(dev.output, /webhooks\/try-me -H/, 'a name that needs no thought is shown');
     const children = await childrenOf(dev.pid);
     assert.ok(children.length >= 3, `Temporal, worker and ingress: ${children.join()}`);
@@ -143,10 +146,13 @@ describe('npm run dev', () => {
     const dev = project.start({ args: ['--reload'] });
     const { stdout } = await run('bash', ['-c', `${await dev.curlLine()} --silent`]);
     const [workflowId] = (JSON.parse(stdout) as { started: [string] }).started;
-    await dev.prints(/failed its task/);
+    await dev.prints(/index\.ts:3:\d+\); Temporal retries it/);
+
+    await project.write('flows/index.ts', `// A line more.\n${FAULTY_ANSWER}`);
+    await dev.prints(/^changed: flows\/index\.ts; restarting worker and ingress$/m);
+    await dev.prints(/index\.ts:4:\d+\); Temporal retries it/);
 
     await project.write('flows/index.ts', ANSWER);
-    await dev.prints(/^changed: flows\/index\.ts; restarting worker and ingress$/m);
     await using connection = await connectTo(dev.temporalAddress);
     const handle = new Client({ connection }).workflow.getHandle(workflowId);
     assert.equal(
@@ -260,10 +266,29 @@ describe('locateTemporal', () => {
     });
   }
 
-  test('says what to install when there is neither Temporal nor Go', async () => {
-    const env = { HOME: home, XDG_CACHE_HOME: inHome('empty'), PATH: '' };
+  test('keeps what it could download', async () => {
     const printed: string[] = [];
-    await assert.rejects(findTemporal({ env, print: (line) => printed.push(line) }), {
+    const found = await findTemporal({
+      env: { XDG_CACHE_HOME: inHome('downloaded'), PATH: '' },
+      print: (line) => printed.push(line),
+      async download({ directory }) {
+        await makeExecutable(join(directory, 'temporal-sdk-typescript'));
+        return join(directory, 'temporal-sdk-typescript');
+      },
+    });
+    const directory = inHome('downloaded', 'nextevent', 'bin');
+    assert.equal(found, join(directory, 'temporal'));
+    assert.deepEqual(await readdir(directory), ['temporal'], 'no traces of how it came there');
+  });
+
+  test('says what to install when there is neither Temporal nor Go', async () => {
+    const printed: string[] = [];
+    const finding = findTemporal({
+      env: { XDG_CACHE_HOME: inHome('empty'), PATH: '' },
+      print: (line) => printed.push(line),
+      download: () => Promise.resolve(undefined),
+    });
+    await assert.rejects(finding, {
       message:
         'Temporal can not be built, because Go is not installed: install Go (https://go.dev/dl), ' +
         'install the Temporal CLI (https://docs.temporal.io/cli), or set TEMPORAL_ADDRESS to a server that runs',
@@ -354,7 +379,7 @@ class Started {
   }
 
   curlLine(): Promise<string> {
-    return this.prints(/^curl .*\n/m);
+    return this.prints(/^curl .*(?=\n)/m);
   }
 }
 

@@ -33,7 +33,8 @@ describe('An event that races with subscribe', () => {
     const app = await startChurning(server, posting, {
       sources: [source],
       activities: {
-        beforeSubscribe: (key: string) => posting.post({ source, id: `early ${key}`, body: { key } }),
+        beforeSubscribe: (key: string) =>
+          posting.post({ source, id: `early ${key}`, body: { key } }),
         afterSubscribe: (key: string) => posting.post({ source, id: `due ${key}`, body: { key } }),
       },
     });

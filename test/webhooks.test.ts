@@ -341,10 +341,10 @@ describe('the id of an event', () => {
       'x',
     ],
     ['is in another header if the configured is not there', 'by-header', header('ce-id', 'c'), 'c'],
-    ['is at the configured path', 'by-json', json({ data: { ids: ['j-1'] } }), 'j-1'],
-    ['is a number at the configured path', 'by-json', json({ data: { ids: [17] } }), '17'],
-    ['is a UUID if nothing is at the path', 'by-json', json({ data: {} }), UUID],
-    ['is a UUID if an object is at the path', 'by-json', json({ data: { ids: [{}] } }), UUID],
+    ['is at the configured path', 'by-json', asJson({ data: { ids: ['j-1'] } }), 'j-1'],
+    ['is a number at the configured path', 'by-json', asJson({ data: { ids: [17] } }), '17'],
+    ['is a UUID if nothing is at the path', 'by-json', asJson({ data: {} }), UUID],
+    ['is a UUID if an object is at the path', 'by-json', asJson({ data: { ids: [{}] } }), UUID],
     ['is a UUID if the body is no JSON', 'by-json', { body: 'hello' }, UUID],
     [
       'may be as long as the limit',
@@ -366,16 +366,21 @@ describe('the id of an event', () => {
 
   const refusals: Array<[what: string, source: string, init: RequestInit, detail: RegExp]> = [
     ['empty', 'hello', header('ce-id', ''), /event id is empty/],
-    ['empty at the path', 'by-json', json({ data: { ids: [''] } }), /event id is empty/],
+    ['empty at the path', 'by-json', asJson({ data: { ids: [''] } }), /event id is empty/],
     ['too long', 'hello', header('ce-id', 'a'.repeat(257)), /257 characters, at most 256/],
-    ['with a control character', 'by-json', json({ data: { ids: ['a\nb'] } }), /control character/],
+    [
+      'with a control character',
+      'by-json',
+      asJson({ data: { ids: ['a\nb'] } }),
+      /control character/,
+    ],
     [
       'a rounded number',
       'by-json',
       { body: '{"data":{"ids":[9007199254740993]}}' },
       /not an integer/,
     ],
-    ['a fraction', 'by-json', json({ data: { ids: [1.5] } }), /event id at data.ids.0 is 1.5/],
+    ['a fraction', 'by-json', asJson({ data: { ids: [1.5] } }), /event id at data.ids.0 is 1.5/],
   ];
   for (const [what, source, init, detail] of refusals) {
     test(`is refused if it is ${what}`, async () => {
@@ -387,7 +392,7 @@ describe('the id of an event', () => {
   }
 
   test('is in the header in a form that headers allow', async () => {
-    const response = await post('/webhooks/by-json', json({ data: { ids: ['é 😀'] } }));
+    const response = await post('/webhooks/by-json', asJson({ data: { ids: ['é 😀'] } }));
     assert.equal(onlyEvent().id, 'é 😀');
     assert.equal(response.headers.get('nextevent-id'), '%C3%A9%20%F0%9F%98%80');
   });
@@ -537,7 +542,7 @@ function header(name: string, value: string): RequestInit {
   return { headers: { [name]: value } };
 }
 
-function json(value: unknown): RequestInit {
+function asJson(value: unknown): RequestInit {
   return { body: JSON.stringify(value) };
 }
 

@@ -70,7 +70,8 @@ export async function subscribe(source: string, filter = ''): Promise<Subscripti
     // A cancelled registration may have been heard; one that was refused was not.
     if (isCancellation(error)) release(inbox);
     else inbox.released([id]);
-    throw (error instanceof ActivityFailure && toSubscribeError(error.cause)) || error;
+    // The failure of a local activity comes as it is, but for some that the SDK wraps.
+    throw toSubscribeError(error instanceof ActivityFailure ? error.cause : error) ?? error;
   }
   return id;
 }

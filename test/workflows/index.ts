@@ -4,3 +4,5 @@ export * from './listening.ts';
 export * from './collecting.ts';
 export * from './racing.ts';
 export * from './subscribing.ts';
+export * from './waiting.ts';
+export * from './reading.ts';

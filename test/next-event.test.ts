@@ -1,0 +1,484 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+
+import type { WorkflowHandle } from '@temporalio/client';
+import type { Event, WebhookData } from 'nextevent/workflow';
+
+import {
+  progressOf,
+  startApp,
+  startServer,
+  until,
+  untilReceived,
+  untilSubscribed,
+  type Posted,
+  type TestApp,
+  type TestServer,
+} from './harness.ts';
+import { count, goOn, heldBy, historyOf } from './observe.ts';
+import type { Received } from './workflows/listening.ts';
+import { read, type Reading, type Readings } from './workflows/reading.ts';
+import type { Outcome } from './workflows/stage.ts';
+
+const BODIES = { source: 'bodies', filter: 'has(data.url.query.start)' };
+
+/** A source for each test. */
+const SOURCES = ['bodies', ...Array.from({ length: 40 }, (_, index) => `source-${index}`)];
+const unused = SOURCES.slice(1);
+
+let server: TestServer;
+let app: TestApp;
+before(async () => {
+  server = await startServer();
+  app = await startApp(server, {
+    sources: SOURCES,
+    triggers: [
+      { name: 'on-body', workflow: 'readBodies', ...BODIES },
+      {
+        name: 'on-touch',
+        source: 'bodies',
+        filter: 'has(data.url.query.touch)',
+        workflow: 'touchBodies',
+      },
+    ],
+    activities: {
+      readInActivity: readEvent,
+    },
+    // Every workflow task executes its workflow from the start, so that each of these
+    // workflows is replayed at each of its steps.
+    workerOptions: { maxCachedWorkflows: 0 },
+  });
+});
+after(async () => {
+  await app.stop();
+  await server.stop();
+});
+
+describe('nextEvent', { timeout: 120_000 }, () => {
+  test('gives what the filter matches, in order, and nothing else', async () => {
+    const source = aSource();
+    const filter = "data.body.json.paid && event_type == 'post'";
+    const handle = await startSubscribed('takeAll', source, [filter]);
+    for (const [index, paid] of [false, true, false, true, false].entries()) {
+      await app.post(source, { paid }, `e${index}`);
+    }
+    assert.deepEqual(idsOf(await drained(handle)), ['e1', 'e3']);
+  });
+
+  test('gives no event from before subscribe, and every one from after it', async () => {
+    const source = aSource();
+    await app.post(source, {}, 'before');
+    const handle = await startSubscribed('takeAll', source, ['']);
+    await app.post(source, {}, 'after');
+    assert.deepEqual(idsOf(await drained(handle)), ['after']);
+  });
+
+  test('gives an event once for each subscription that it matches, by arrival', async () => {
+    const source = aSource();
+    const handle = await startSubscribed('takeAll', source, ['data.body.json.n > 1', 'true']);
+    const { subscribed } = await progressOf(handle);
+    for (const n of [1, 2, 3]) await app.post(source, { n }, `e${n}`);
+    const received = await drained(handle);
+    assert.deepEqual(idsOf(received), ['e1', 'e2', 'e2', 'e3', 'e3']);
+    const of = (id: string | undefined): string[] =>
+      idsOf(received.filter(({ subscription }) => subscription === id));
+    assert.deepEqual(of(subscribed[0]), ['e2', 'e3']);
+    assert.deepEqual(of(subscribed[1]), ['e1', 'e2', 'e3']);
+  });
+
+  test('lets no busy subscription starve another', async () => {
+    const source = aSource();
+    const filters = ["data.body.json.to == 'busy'", "data.body.json.to == 'quiet'"];
+    const handle = await startSubscribed('takeAll', source, filters);
+    const ids = Array.from({ length: 20 }, (_, index) => `e${index}`);
+    for (const [index, id] of ids.entries()) {
+      await app.post(source, { to: index === 2 ? 'quiet' : 'busy' }, id);
+    }
+    assert.deepEqual(idsOf(await drained(handle)), ids);
+  });
+
+  test('a missing key and a wrong type match nothing, and leave the others alone', async () => {
+    const source = aSource();
+    const filters = [
+      'data.body.json.missing.deeper == 1',
+      'data.body.json.text > 5',
+      'data.body.json.list[7] == 1',
+      'int(data.body.json.text) == 1',
+      "data.body.json.text == 'five'",
+    ];
+    const handle = await startSubscribed('takeAll', source, filters);
+    const posted = await app.post(source, { text: 'five', list: [] }, 'event');
+    assert.deepEqual([posted.status, posted.signalled], [202, 1]);
+    const { subscribed } = await progressOf(handle);
+    assert.deepEqual(await drained(handle), [{ id: 'event', subscription: subscribed[4] }]);
+  });
+
+  test('gives an event that is posted twice only once, and two that are alike both', async () => {
+    const source = aSource();
+    const handle = await startSubscribed('takeAll', source, ['']);
+    for (const id of ['one', 'one', 'other']) {
+      assert.equal((await app.post(source, { same: true }, id)).status, 202);
+    }
+    const unnamed = [await app.post(source, {}), await app.post(source, {})];
+    const expected = ['one', 'other', ...unnamed.map(({ id }) => id)];
+    assert.deepEqual(idsOf(await drained(handle)), expected);
+  });
+
+  test('two that wait for the same subscription get different events', async () => {
+    const source = aSource();
+    const handle = await startSubscribed('waitTwice', source);
+    await app.post(source, {}, 'one');
+    await app.post(source, {}, 'other');
+    assert.deepEqual(await handle.result(), ['one', 'other']);
+  });
+
+  test('an event that none waits for stays until somebody asks', async () => {
+    const source = aSource();
+    const handle = await startSubscribed('askAgain', source);
+    await untilReceived(handle, 1);
+    await app.post(source, {}, 'late');
+    await goOn(handle);
+    await handle.result();
+    assert.deepEqual(idsOf((await progressOf(handle)).received), ['none', 'late', 'none']);
+  });
+
+  for (const isFirst of [true, false]) {
+    const when = isFirst ? 'just before' : 'just after';
+    test(`an event that comes ${when} the timeout is not lost`, async () => {
+      const source = aSource();
+      const handle = await startSubscribed('waitBriefly', source, 600);
+      // With nobody to execute it, the event and the timeout come in one workflow task.
+      await app.stopWorker();
+      const fired = (): Promise<unknown> =>
+        until('the timeout has passed', async () => {
+          return (await historyOf(handle)).includes('timer_fired');
+        });
+      if (!isFirst) await fired();
+      assert.equal((await app.post(source, {}, 'event')).signalled, 1);
+      if (isFirst) await fired();
+      await app.startWorker();
+      await goOn(handle);
+      await handle.result();
+      assert.deepEqual(idsOf((await progressOf(handle)).received), ['event', 'none']);
+    });
+  }
+
+  test('leaves no timer behind, whether its time passes or an event comes', async () => {
+    const source = aSource();
+    const times = 100;
+    const handle = await startSubscribed('waitManyTimes', source, times);
+    const ids = Array.from({ length: times }, (_, index) => `e${index}`);
+    for (const id of ids) await app.post(source, {}, id);
+    await goOn(handle);
+    await handle.result();
+    const { received } = await progressOf(handle);
+    assert.deepEqual(idsOf(received), [...ids.map(() => 'none'), ...ids]);
+    const history = await historyOf(handle);
+    assert.equal(count(history, 'timer_started'), 2 * times);
+    assert.equal(count(history, 'timer_fired'), times);
+    assert.equal(count(history, 'timer_canceled'), times);
+  });
+
+  test('takes ids and timeouts as they are meant, and says what is wrong with others', async () => {
+    const source = aSource();
+    const other = await startSubscribed('takeAll', source, ['']);
+    const [foreign] = (await progressOf(other)).subscribed;
+    const handle = await app.start('askWrongly', source, foreign);
+    const outcomes = (await handle.result()) as Outcome[];
+    const [own] = (await heldBy(app.client, source)).subscriptions;
+    assert.equal(own?.id, foreign);
+    const argument = 'InvalidArgumentError';
+    const unknown = 'UnknownSubscriptionError';
+    const expected: Array<[type: string, message: RegExp]> = [
+      [argument, /needs a subscription id/],
+      [argument, /needs a subscription id/],
+      [argument, /"not an id" is not a subscription id/],
+      [argument, /undefined is not a subscription id/],
+      [argument, /is not a subscription id/],
+      [argument, /is not a subscription id/],
+      [unknown, new RegExp(`${foreign} is not a subscription of this workflow`)],
+      [unknown, new RegExp(`${foreign} is not a subscription of this workflow`)],
+      [argument, /timeout.*at least 0, not -1/],
+      [argument, /timeout.*at least 0, not "-1 minute"/],
+      [argument, /timeout.*not NaN/],
+      [argument, /timeout.*not Infinity/],
+      [argument, /timeout.*not "soon"/],
+      [argument, /timeout.*not null/],
+      [argument, /"not an id" is not a subscription id/],
+    ];
+    for (const [index, [type, message]] of expected.entries()) {
+      assert.equal(outcomes[index]?.type, type, `call ${index}`);
+      assert.match(outcomes[index]?.message ?? '', message);
+      assert.equal(outcomes[index]?.retryable, false);
+    }
+    // What is not one's own is not there to be ended, as after a second unsubscribe.
+    assert.deepEqual(outcomes.slice(expected.length), [{ returned: 'undefined' }]);
+    await goOn(other);
+    await other.result();
+  });
+
+  test('waits as long as it is told, to the millisecond and for weeks', async () => {
+    const source = aSource();
+    const timeouts = [0, 0.5, 1.2, '20 ms', '30 days', 4_000_000_000];
+    const handle = await startSubscribed('waitForTimes', source, timeouts);
+    const waiting = 4;
+    for (let index = 0; index < waiting; index += 1) await app.post(source, {}, `e${index}`);
+    await handle.result();
+    const ids = idsOf((await progressOf(handle)).received);
+    assert.deepEqual(ids, ['none', 'none', 'none', 'none', 'e0', 'e1', 'e2', 'e3']);
+    const { events } = await handle.fetchHistory();
+    const timersMs = (events ?? []).flatMap(({ timerStartedEventAttributes: timer }) => {
+      const { seconds, nanos } = timer?.startToFireTimeout ?? {};
+      return timer ? [Number(seconds ?? 0) * 1_000 + (nanos ?? 0) / 1_000_000] : [];
+    });
+    assert.deepEqual(timersMs, [1, 2, 20, 2_592_000_000, 4_000_000_000]);
+  });
+
+  for (const timeout of [undefined, '1 day']) {
+    const how = timeout === undefined ? 'for ever' : 'with a timeout';
+    test(`ends at once when its workflow is stopped while it waits ${how}`, async () => {
+      const handle = await startSubscribed('waitForEver', aSource(), timeout);
+      const stoppedAt = Date.now();
+      await handle.cancel();
+      await assert.rejects(handle.result());
+      assert.ok(Date.now() - stoppedAt < 2_000, `it took ${Date.now() - stoppedAt} ms`);
+      assert.equal((await handle.describe()).status.name, 'CANCELLED');
+    });
+  }
+
+  test('gives nothing to a waiter that was cancelled: the event stays', async () => {
+    const source = aSource();
+    const handle = await startSubscribed('cancelWaiter', source);
+    await app.post(source, {}, 'event');
+    await goOn(handle);
+    const cancelled = Array.from({ length: 4 }, () => 'CancelledFailure');
+    assert.deepEqual(await handle.result(), [...cancelled, 'event']);
+    const history = await historyOf(handle);
+    // Its own two, and one of the waiter with a timeout.
+    assert.equal(count(history, 'timer_started'), 3);
+    assert.equal(count(history, 'timer_canceled'), 1);
+  });
+
+  for (const isFirst of [true, false]) {
+    const when = isFirst ? 'just before' : 'just after';
+    test(`an event that comes ${when} its waiter is cancelled is not lost`, async () => {
+      const source = aSource();
+      const handle = await startSubscribed('cancelWhenTold', source);
+      await app.stopWorker();
+      if (!isFirst) await goOn(handle);
+      assert.equal((await app.post(source, {}, 'event')).signalled, 1);
+      if (isFirst) await goOn(handle);
+      await app.startWorker();
+      assert.deepEqual(await handle.result(), ['event', 'none']);
+    });
+  }
+
+  test('who lost a race still waits, unless its scope is cancelled', async () => {
+    const source = aSource();
+    const handle = await startSubscribed('raceTwo', source);
+    await app.post(source, { side: 'left' }, 'race');
+    await untilReceived(handle, 1);
+    await app.post(source, { side: 'right' }, 'for the loser');
+    await app.post(source, { side: 'right' }, 'after the race');
+    await untilReceived(handle, 2);
+    await app.post(source, { side: 'left' }, 'race in a scope');
+    await untilReceived(handle, 3);
+    await app.post(source, { side: 'right' }, 'after the scope');
+    await handle.result();
+    assert.deepEqual(idsOf((await progressOf(handle)).received), [
+      'race',
+      'after the race',
+      'race in a scope',
+      'after the scope',
+    ]);
+  });
+
+  test('costs no history while it waits, but for its timer', async () => {
+    const source = aSource();
+    const handle = await startSubscribed('waitForEver', source);
+    await app.post(source, {}, 'event');
+    await handle.result();
+    assert.deepEqual(await historyOf(handle), [
+      'workflow_execution_started',
+      ...TASK,
+      'marker_recorded', // The registration.
+      'workflow_execution_signaled',
+      ...TASK,
+      ...END,
+    ]);
+    const timed = await startSubscribed('waitForEver', source, '20 ms');
+    await timed.result();
+    assert.deepEqual(await historyOf(timed), [
+      'workflow_execution_started',
+      ...TASK,
+      'marker_recorded',
+      'timer_started',
+      'timer_fired',
+      ...TASK,
+      ...END,
+    ]);
+  });
+
+  test('costs no history at all where an event waits for it', async () => {
+    const source = aSource();
+    const times = 30;
+    const handle = await startSubscribed('takeMany', source, times);
+    for (let index = 0; index < times; index += 1) await app.post(source, {}, `e${index}`);
+    await goOn(handle);
+    assert.equal(await handle.result(), times);
+    const history = await historyOf(handle);
+    const ofItself = history.filter((kind) => !SIGNALS_AND_TASKS.includes(kind));
+    assert.deepEqual(ofItself, ['workflow_execution_started', 'marker_recorded', ...UNREGISTERED]);
+    assert.ok(count(history, 'workflow_execution_signaled') <= times + 1);
+  });
+});
+
+describe('events', { timeout: 60_000 }, () => {
+  test('gives one after the other until the loop is left, or none comes in time', async () => {
+    const source = aSource();
+    const handle = await startSubscribed('readEvents', source);
+    for (const id of ['one', 'two', 'last']) await app.post(source, { last: id === 'last' }, id);
+    await untilReceived(handle, 3);
+    await app.post(source, {}, 'rest');
+    await goOn(handle);
+    assert.deepEqual(await handle.result(), ['one', 'two', 'last', 'rest']);
+  });
+});
+
+describe('unsubscribe', { timeout: 60_000 }, () => {
+  test('drops what waits and what comes, and leaves the other subscriptions alone', async () => {
+    const source = aSource();
+    const handle = await startSubscribed('unsubscribeInBetween', source);
+    await app.post(source, {}, 'queued');
+    await goOn(handle);
+    const { subscribed } = await untilSubscribed(handle, 3);
+    await app.post(source, {}, 'later');
+    await until('the source has heard of it', async () => {
+      return (await heldBy(app.client, source)).subscriptions.length === 1;
+    });
+    await goOn(handle);
+    const outcomes = (await handle.result()) as Outcome[];
+    const [gone, kept] = subscribed;
+    for (const outcome of outcomes) {
+      assert.equal(outcome.type, 'UnknownSubscriptionError');
+      assert.match(outcome.message ?? '', new RegExp(`${gone} .*unsubscribed`));
+    }
+    const expected = ['queued', 'later'].map((id) => ({ id, subscription: kept }));
+    assert.deepEqual((await progressOf(handle)).received, expected);
+  });
+
+  test('wakes who waits for nothing else with an error', async () => {
+    const source = aSource();
+    const handle = await startSubscribed('unsubscribeAwaited', source);
+    await app.post(source, {}, 'event');
+    const unknown = 'UnknownSubscriptionError';
+    assert.deepEqual(await handle.result(), [unknown, unknown, 'event']);
+    assert.equal(count(await historyOf(handle), 'timer_canceled'), 1);
+  });
+});
+
+describe('The body of a webhook', { timeout: 60_000 }, () => {
+  const invalid = new Uint8Array([0xff, 0x00, 0xfe, 0x41, 0xc3]);
+  const form = 'application/x-www-form-urlencoded';
+  const bodies: Array<[name: string, type: string, body: string | Uint8Array, Partial<Reading>]> = [
+    ['JSON', 'application/json', '{"a":[1,"ü"]}', { json: { a: [1, 'ü'] }, form: null }],
+    ['a form', form, 'a=1&b=x+y&a=2', { json: null, form: { a: '1, 2', b: 'x y' } }],
+    ['text', 'text/plain', 'not JSON: "🎉"', { json: null, form: null }],
+    ['no UTF-8', 'application/octet-stream', invalid, { text: null, json: null, form: null }],
+    ['nothing', 'text/plain', '', { text: null, bytes: null, json: null, form: null }],
+  ];
+  for (const [name, type, body, reading] of bodies) {
+    test(`that is ${name} reads the same wherever the event goes`, async () => {
+      const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body;
+      const text = typeof body === 'string' ? body : null;
+      const expected: Reading = {
+        text,
+        json: null,
+        form: null,
+        bytes: Array.from(bytes),
+        isBytes: true,
+        ...reading,
+      };
+      const [started = ''] = (await postBody('start', type, body)).started;
+      const handle = app.client.workflow.getHandle(started);
+      await untilSubscribed(handle, 1);
+      assert.equal((await postBody('next', type, body)).signalled, 1);
+      const readings = (await handle.result()) as Readings;
+      const places = ['started', 'received', 'activity', 'child', 'continued'] as const;
+      for (const place of places) assert.deepEqual(readings[place], expected, place);
+    });
+  }
+
+  for (const [name, body, factor] of [
+    ['JSON', JSON.stringify({ items: Array.from({ length: 20_000 }, () => 'abcdefgh') }), 1.3],
+    ['no UTF-8', new Uint8Array(200_000).fill(0xff), 1.4],
+  ] as const) {
+    test(`that is ${name} is in history once, however it was read`, async () => {
+      const [started = ''] = (await postBody('touch', 'application/json', body)).started;
+      const handle = app.client.workflow.getHandle(started);
+      await untilSubscribed(handle, 1);
+      await postBody('next', 'application/json', body);
+      assert.equal(await handle.result(), 2 * body.length);
+      const { raw } = await handle.describe();
+      const sizeBytes = Number(raw.workflowExecutionInfo?.historySizeBytes);
+      const expected = 2 * body.length;
+      // Once as the input, once in the signal.
+      assert.ok(sizeBytes > expected, `${sizeBytes} bytes of history`);
+      assert.ok(sizeBytes < factor * expected + 10_000, `${sizeBytes} bytes of history`);
+    });
+  }
+});
+
+const TASK = ['workflow_task_scheduled', 'workflow_task_started', 'workflow_task_completed'];
+const UNREGISTERED = [
+  'activity_task_scheduled',
+  'activity_task_started',
+  'activity_task_completed',
+];
+const COMPLETED = 'workflow_execution_completed';
+const END = [...UNREGISTERED, ...TASK, COMPLETED];
+const SIGNALS_AND_TASKS = [...TASK, 'workflow_execution_signaled', COMPLETED];
+
+function readEvent({ data }: Event<WebhookData>): Promise<Reading> {
+  return Promise.resolve(read(data.body));
+}
+
+function aSource(): string {
+  const source = unused.pop();
+  assert.ok(source, 'there are more tests than sources');
+  return source;
+}
+
+/** A workflow that has subscribed to all that it subscribes to. */
+async function startSubscribed(
+  workflow: string,
+  source: string,
+  argument?: unknown,
+): Promise<WorkflowHandle> {
+  const handle = await app.start(workflow, source, argument);
+  await untilSubscribed(
+    handle,
+    Array.isArray(argument) && workflow === 'takeAll' ? argument.length : 1,
+  );
+  return handle;
+}
+
+/** What the workflow takes, now that it is told to. */
+async function drained(handle: WorkflowHandle): Promise<readonly Received[]> {
+  await goOn(handle);
+  await handle.result();
+  return (await progressOf(handle)).received;
+}
+
+function idsOf(received: readonly Received[]): string[] {
+  return received.map(({ id }) => id);
+}
+
+async function postBody(query: string, type: string, body: string | Uint8Array): Promise<Posted> {
+  const response = await fetch(`${app.ingress.url}/webhooks/bodies?${query}`, {
+    method: 'POST',
+    headers: { 'content-type': type },
+    body,
+  });
+  return (await response.json()) as Posted;
+}
