@@ -7,7 +7,6 @@
 // by a local activity, and the worker passes that on as a message, for both kinds alike. They
 // take turns round by round, so that whatever else the machine does hits both.
 
-import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { fileURLToPath } from 'node:url';
 
@@ -146,15 +145,17 @@ class WakeUps {
     await this.#client.workflow.getHandle(`signal-${wake.workflow}`).signal('wake', wake);
   }
 
-  async #post(wake: Wake): Promise<void> {
+  #post(wake: Wake): Promise<void> {
     const body = JSON.stringify(wake);
     const headers = { 'content-type': 'application/json', 'content-length': body.length };
-    const posting = request(this.#ingressUrl, { method: 'POST', agent: this.#agent, headers });
-    posting.end(body);
-    const [response] = await once(posting, 'response');
-    response.resume();
-    await once(response, 'end');
-    if (response.statusCode !== 202) throw new Error(`the ingress said ${response.statusCode}`);
+    const options = { method: 'POST', agent: this.#agent, headers };
+    return new Promise((resolve, reject) => {
+      const posting = request(this.#ingressUrl, options, (response) => {
+        if (response.statusCode !== 202) reject(new Error(`answer ${response.statusCode}`));
+        response.on('end', resolve).resume();
+      });
+      posting.on('error', reject).end(body);
+    });
   }
 }
 

@@ -85,18 +85,25 @@ function isOptional(entry) {
 
 async function installDependencies() {
   process.stderr.write('installing dependencies (npm ci)\n');
-  const npm = process.env.npm_execpath;
-  const [command, ...args] = npm === undefined ? ['npm'] : [process.execPath, npm];
-  const child = spawn(command, [...args, 'ci', '--include=dev', '--no-audit', '--no-fund'], {
+  if ((await npm(['ci'], 'ignore')) === 0) return;
+  // It refuses a lock file that was made where a package for another platform could not be had.
+  process.stderr.write('npm ci refuses; installing dependencies (npm install)\n');
+  if ((await npm(['install', '--no-save'], 'inherit')) === 0) return;
+  throw new SetupError('the dependencies can not be installed: see npm above');
+}
+
+async function npm(args, stdio) {
+  const script = process.env.npm_execpath;
+  const [command, ...first] = script === undefined ? ['npm'] : [process.execPath, script];
+  const child = spawn(command, [...first, ...args, '--include=dev', '--no-audit', '--no-fund'], {
     cwd: ROOT,
-    stdio: 'inherit',
-    shell: npm === undefined && process.platform === 'win32',
+    stdio,
+    shell: script === undefined && process.platform === 'win32',
   });
-  const code = await new Promise((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', resolve);
   });
-  if (code !== 0) throw new SetupError('the dependencies can not be installed: see npm above');
 }
 
 async function locked(action) {

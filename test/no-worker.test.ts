@@ -2,8 +2,6 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 
-import type { WorkflowHandle } from '@temporalio/client';
-
 import { SourceClient } from '../dispatch/source-client.ts';
 import {
   post,
@@ -16,8 +14,8 @@ import {
   type TestApp,
   type TestServer,
 } from './harness.ts';
+import { receivedBy, resultOf, startCollecting } from './received.ts';
 import { startRestartableServer } from './restartable.ts';
-import type { Received } from './workflows/listening.ts';
 
 /** How long it may take to accept an event. */
 const ACCEPT_MS_MAX = 1_000;
@@ -35,21 +33,21 @@ describe('While there is no worker', () => {
   test('events are accepted in under a second and arrive in order when it is back, for those who had subscribed', async () => {
     const app = await startApp(server, { sources: ['away'] });
     try {
-      const all = await startCollecting(app, 'away', '');
-      const even = await startCollecting(app, 'away', 'data.body.json.number % 2 == 0');
-      const ended = await startCollecting(app, 'away', '');
+      const all = await startCollecting(app, [['away', '']]);
+      const even = await startCollecting(app, [['away', 'data.body.json.even']]);
+      const ended = await startCollecting(app, [['away', '']]);
       await goAway(app, 'away');
       // They subscribe as soon as there is a worker, before the events have been dispatched.
       const late = await app.start('collect', { subscriptions: [['away', '']] });
       await ended.terminate();
       const ids = Array.from({ length: 40 }, (_, number) => `event ${number}`);
       for (const [number, id] of ids.entries()) {
-        const posted = await postInTime(app, 'away', { id, body: { number } });
+        const posted = await postInTime(app, 'away', { id, body: { even: number % 2 === 0 } });
         assert.deepEqual([posted.status, posted.queued], [202, true]);
       }
       await app.startWorker();
       await untilSubscribed(late, 1);
-      await app.post('away', { number: 0 }, 'end');
+      await app.post('away', { even: true }, 'end');
       assert.deepEqual(await receivedBy(all), ids);
       assert.deepEqual(
         await receivedBy(even),
@@ -64,7 +62,7 @@ describe('While there is no worker', () => {
   test('events that come together are accepted in under a second, also by an ingress that starts then', async () => {
     const app = await startApp(server, { sources: ['together'] });
     try {
-      const collecting = await startCollecting(app, 'together', '');
+      const collecting = await startCollecting(app, [['together', '']]);
       await app.stopWorker();
       const ids = Array.from({ length: 30 }, () => randomUUID());
       // It knows nothing of the source, and nothing waits in it that nobody takes up.
@@ -92,7 +90,7 @@ describe('While there is no worker', () => {
   test('workflows that wait are signalled at once if nothing is in the way', async () => {
     const app = await startApp(server, { sources: ['current'] });
     try {
-      const collecting = await startCollecting(app, 'current', '');
+      const collecting = await startCollecting(app, [['current', '']]);
       await app.post('current', {}, 'warm');
       await app.stopWorker();
       const posted = await postInTime(app, 'current', { id: 'event', body: {} });
@@ -112,7 +110,7 @@ describe('While there is no worker', () => {
       triggers: [{ name: 'starting', source, filter: '', workflow: 'returnEvent' }],
     });
     try {
-      const collecting = await startCollecting(app, source, '');
+      const collecting = await startCollecting(app, [[source, '']]);
       await goAway(app, source);
       const started: string[] = [];
       for (const id of ['one', 'one', 'two', 'one']) {
@@ -124,7 +122,7 @@ describe('While there is no worker', () => {
       await app.startWorker();
       for (const [index, id] of ['one', 'one', 'two', 'one'].entries()) {
         const handle = app.client.workflow.getHandle(started[index] ?? '');
-        assert.equal(await handle.result(), id);
+        assert.equal(await resultOf<string>(handle), id);
       }
       await app.post(source, {}, 'end');
       assert.deepEqual(await receivedBy(collecting), ['one', 'two']);
@@ -147,7 +145,7 @@ describe('While Temporal is away', () => {
     const server = await startRestartableServer();
     const app = await startApp(server, { sources: ['outage'] });
     try {
-      const collecting = await startCollecting(app, 'outage', '');
+      const collecting = await startCollecting(app, [['outage', '']]);
       await server.kill();
       const request = { method: 'POST', body: '{}', headers: { 'idempotency-key': 'event' } };
       for (let attempt = 0; attempt < 4; attempt += 1) {
@@ -168,21 +166,6 @@ describe('While Temporal is away', () => {
     }
   });
 });
-
-async function startCollecting(
-  app: TestApp,
-  source: string,
-  filter: string,
-): Promise<WorkflowHandle> {
-  const handle = await app.start('collect', { subscriptions: [[source, filter]] });
-  await untilSubscribed(handle, 1);
-  return handle;
-}
-
-async function receivedBy(handle: WorkflowHandle): Promise<string[]> {
-  const received = (await handle.result()) as Received[];
-  return received.map(({ id }) => id);
-}
 
 /** Stops the worker, and leaves something in the source that nobody is there to take up. */
 async function goAway(app: TestApp, source: string): Promise<void> {

@@ -16,6 +16,7 @@ import {
   type TestApp,
   type TestServer,
 } from './harness.ts';
+import { receivedBy, resultOf, startCollecting } from './received.ts';
 import type { Received } from './workflows/listening.ts';
 
 describe('Order', () => {
@@ -91,7 +92,7 @@ describe('Order', () => {
           const posted = await post(app, { source, id, url: urls[index % 2] });
           if (posted.queued) queued += 1;
         }
-        const [starting] = [app.startWorker()];
+        const starting = app.startWorker();
         for (const [index, id] of back.entries()) {
           await post(app, { source, id, url: urls[index % 2] });
         }
@@ -134,7 +135,7 @@ describe('Order', () => {
       }
       assert.deepEqual(await collected(app, collecting, other), ids);
       const { subscribed } = await untilSubscribed(collecting, 3);
-      const received = (await collecting.result()) as Received[];
+      const received = await resultOf<Received[]>(collecting);
       const expected = ids.map((_, index) => subscribed[index % 3]);
       assert.deepEqual(
         received.map(({ subscription }) => subscription),
@@ -165,20 +166,10 @@ async function withApp(
   }
 }
 
-async function startCollecting(
-  app: TestApp,
-  subscriptions: ReadonlyArray<readonly [source: string, filter: string]>,
-): Promise<WorkflowHandle> {
-  const handle = await app.start('collect', { subscriptions });
-  await untilSubscribed(handle, subscriptions.length);
-  return handle;
-}
-
 /** The ids of everything that was received before the event that ends it. */
 async function collected(app: TestApp, handle: WorkflowHandle, source: string): Promise<string[]> {
   await post(app, { source, id: `end ${randomUUID()}`, body: { kind: 'event' } });
-  const received = (await handle.result()) as Received[];
-  return received.map(({ id }) => id);
+  return receivedBy(handle);
 }
 
 interface Posting {

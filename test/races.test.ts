@@ -14,6 +14,7 @@ import {
   type TestApp,
   type TestServer,
 } from './harness.ts';
+import { resultOf } from './received.ts';
 import type { RaceResult } from './workflows/racing.ts';
 
 const CHURNING = 3;
@@ -45,7 +46,7 @@ describe('An event that races with subscribe', () => {
           // From within the workflow task that still runs, or once it is durable.
           const isLocal = index % 2 === 0;
           const handle = await app.start('race', { source, name, rounds, isLocal });
-          return (await handle.result()) as RaceResult;
+          return resultOf<RaceResult>(handle);
         }),
       );
       const expected = names.map((name) =>
@@ -79,7 +80,7 @@ describe('An event that races with subscribe', () => {
       const results = await Promise.all(
         names.map(async (name) => {
           const handle = await app.start('subscribeAgain', { source, name, rounds, isLocal: true });
-          return (await handle.result()) as string[];
+          return resultOf<string[]>(handle);
         }),
       );
       const expected = names.map((name) =>
@@ -121,7 +122,8 @@ describe('An event that races with subscribe', () => {
             acknowledged.set(key, posted);
             const [workflowId] = (await posted).started;
             assert.ok(workflowId);
-            results.push([key, await app.client.workflow.getHandle(workflowId).result()]);
+            const started = app.client.workflow.getHandle(workflowId);
+            results.push([key, await resultOf<string[]>(started)]);
           }
         }),
       );

@@ -161,7 +161,8 @@ interface Wait {
 
 function toWait(args: ReadonlyArray<SubscriptionId | NextEventOptions>): Wait {
   const last = args.at(-1);
-  const options = typeof last === 'object' && last !== null ? last : undefined;
+  const isOptions = typeof last === 'object' && last !== null && !Array.isArray(last);
+  const options = isOptions ? last : undefined;
   const ids = options === undefined ? args : args.slice(0, -1);
   if (ids.length === 0) throw new InvalidArgumentError('nextEvent needs a subscription id');
   for (const id of ids) assertSubscriptionId(id);
@@ -184,9 +185,8 @@ function toTimeoutMs(timeout: Duration): number {
     // Text that is not a duration: said below, like every other value that is not.
   }
   if (Number.isFinite(timeoutMs) && timeoutMs >= 0) return Math.ceil(timeoutMs);
-  throw new InvalidArgumentError(
-    `timeout is a duration of at least 0, not ${JSON.stringify(timeout) ?? String(timeout)}`,
-  );
+  const given = typeof timeout === 'number' ? String(timeout) : JSON.stringify(timeout);
+  throw new InvalidArgumentError(`timeout is a duration of at least 0, not ${given}`);
 }
 
 /** Waits in a scope of its own, so that nothing outlives the wait. */

@@ -31,7 +31,7 @@ export async function askAgain(source: string): Promise<void> {
 /** Waits a little, and says what came; and what was left for another look. */
 export async function waitBriefly(source: string, timeout: number): Promise<void> {
   const stage = setStage();
-  const id = await subscribe(source);
+  const id = await subscribe(source, 'data.body.json.due');
   stage.subscribed.push(id);
   stage.show(await nextEvent(id, { timeout }));
   await stage.untilTold(1);
@@ -78,8 +78,9 @@ export async function unsubscribeAwaited(source: string): Promise<unknown> {
   const alone = outcomeOf(() => nextEvent(gone));
   const timed = outcomeOf(() => nextEvent(gone, { timeout: '1 hour' }));
   const both = nextEvent(gone, kept);
+  stage.subscribed.push(gone, kept);
+  await stage.untilTold(1);
   await unsubscribe(gone);
-  stage.subscribed.push(kept);
   return [(await alone).type, (await timed).type, (await both).id];
 }
 
@@ -118,11 +119,14 @@ export async function waitForTimes(
 ): Promise<void> {
   const stage = setStage();
   const id = await subscribe(source);
-  const rounds = timeouts.map((timeout) => nextEvent(id, { timeout: timeout as number }));
+  const show = async (event: Promise<Event | undefined>): Promise<void> => {
+    stage.show(await event);
+  };
+  const waits = timeouts.map((timeout) => show(nextEvent(id, { timeout: timeout as number })));
   // The same id twice is that id; no timeout and an undefined one are the same.
-  rounds.push(nextEvent(id, id), nextEvent(id, { timeout: undefined }));
+  waits.push(show(nextEvent(id, id)), show(nextEvent(id, { timeout: undefined })));
   stage.subscribed.push(id);
-  for (const event of await Promise.all(rounds)) stage.show(event);
+  await Promise.all(waits);
 }
 
 /** Waits until it is stopped. */
@@ -164,7 +168,7 @@ export async function cancelWaiter(source: string): Promise<string[]> {
 /** Cancels a waiter when it is told, which may be when its event comes. */
 export async function cancelWhenTold(source: string): Promise<string[]> {
   const stage = setStage();
-  const id = await subscribe(source);
+  const id = await subscribe(source, 'data.body.json.due');
   stage.subscribed.push(id);
   const scope = new CancellationScope();
   const waiting = scope.run(() => nextEvent(id)).catch(toName);
