@@ -16,6 +16,7 @@ export type FailureKind = 'gone' | 'refused' | 'overloaded' | 'retry';
 const GRPC = { INVALID_ARGUMENT: 3, NOT_FOUND: 5, RESOURCE_EXHAUSTED: 8, FAILED_PRECONDITION: 9 };
 
 const EXHAUSTED_TYPE = 'temporal.api.errordetails.v1.ResourceExhaustedFailure';
+const NO_NAMESPACE_TYPE = 'temporal.api.errordetails.v1.NamespaceNotFoundFailure';
 const { RESOURCE_EXHAUSTED_CAUSE_BUSY_WORKFLOW: BUSY_WORKFLOW } =
   proto.temporal.api.enums.v1.ResourceExhaustedCause;
 
@@ -26,7 +27,7 @@ export function toFailureKind(error: unknown): FailureKind {
   const code: number = cause.code;
   switch (code) {
     case GRPC.NOT_FOUND:
-      return 'gone';
+      return isNamespace(cause) ? 'retry' : 'gone';
     case GRPC.INVALID_ARGUMENT:
     case GRPC.FAILED_PRECONDITION:
       return 'refused';
@@ -35,6 +36,12 @@ export function toFailureKind(error: unknown): FailureKind {
     default:
       return 'retry';
   }
+}
+
+/** Without its namespace nothing is known of a workflow, least of all that there is none. */
+function isNamespace(error: Parameters<typeof getGrpcStatusDetails>[0]): boolean {
+  const details = getGrpcStatusDetails(error) ?? [];
+  return details.some(({ type_url: type }) => type?.endsWith(NO_NAMESPACE_TYPE));
 }
 
 /** Overload and a busy workflow have the same status; the details tell them apart. */

@@ -44,9 +44,20 @@ export const QUERY_MS_MAX = 350;
 export interface SourceDescription {
   readonly runId: string;
   readonly isRunning: boolean;
-  /** Names the workflow task that nobody has completed yet, where there is one. */
-  readonly pendingTask: string | undefined;
+  /** Whether there is a workflow task that nobody has completed yet. */
+  readonly isPending: boolean;
   readonly memo: SourceMemo | undefined;
+}
+
+/** Starts a workflow, or finds that it was started before. Durable once it returns. */
+export async function startOnce(start: () => Promise<unknown>): Promise<void> {
+  await retrying(CALL_MS_MAX, async () => {
+    try {
+      await start();
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    }
+  });
 }
 
 export class SourceClient {
@@ -84,12 +95,12 @@ export class SourceClient {
           execution: { workflowId: sourceWorkflowId(source) },
         }),
       );
-      const { workflowExecutionInfo: info, pendingWorkflowTask: task } = described;
+      const { workflowExecutionInfo: info, pendingWorkflowTask } = described;
       const fields = info?.memo?.fields;
       return {
         runId: info?.execution?.runId ?? '',
         isRunning: info?.status === RUNNING,
-        pendingTask: task ? JSON.stringify(task) : undefined,
+        isPending: Boolean(pendingWorkflowTask),
         memo: (await decodeMapFromPayloads(options.loadedDataConverter, fields)) as
           | SourceMemo
           | undefined,
@@ -110,20 +121,16 @@ export class SourceClient {
   /** Stores the body of an event. Again with the same id: keeps the first. */
   async storeEvent(event: Event): Promise<string> {
     const workflowId = `nextevent/event/${event.source}/${event.id}`;
-    try {
-      await retrying(CALL_MS_MAX, () =>
-        this.#attempt(() =>
-          this.#client.workflow.start(STORED_EVENT_WORKFLOW_TYPE, {
-            workflowId,
-            taskQueue: SOURCE_TASK_QUEUE,
-            args: [event],
-            workflowIdReusePolicy: 'REJECT_DUPLICATE',
-          }),
-        ),
-      );
-    } catch (error) {
-      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-    }
+    await startOnce(() =>
+      this.#attempt(() =>
+        this.#client.workflow.start(STORED_EVENT_WORKFLOW_TYPE, {
+          workflowId,
+          taskQueue: SOURCE_TASK_QUEUE,
+          args: [event],
+          workflowIdReusePolicy: 'REJECT_DUPLICATE',
+        }),
+      ),
+    );
     return workflowId;
   }
 

@@ -31,7 +31,7 @@ export const READING_MS_MAX = 400;
 /** How long to wait before the source is asked again when it was busy with another question. */
 const BUSY_MS = 15;
 
-/** How soon it is asked again when nobody answered, and nothing will show that somebody would. */
+/** How soon it is asked again when nobody answered, and nothing shows that somebody would. */
 const ASK_AGAIN_MS = 1_000;
 
 type Found = Omit<Reading, 'startedAt'>;
@@ -54,7 +54,7 @@ export class Subscribers {
   #firstRunId = '';
   #runId = '';
   #version = 0;
-  /** What the source looked like when nobody answered in time: until then, nobody will. */
+  /** What the source had done last when nobody answered in time, and until when nobody is asked. */
   #idle = { look: '', until: Number.NEGATIVE_INFINITY };
   #reading: Promise<Reading> | undefined;
   #next: Promise<Reading> | undefined;
@@ -126,21 +126,20 @@ export class Subscribers {
       this.#reset('');
       return { kind: 'current', backlog: 0 };
     }
-    const { isRunning, memo, pendingTask, runId } = described;
+    const { isPending, isRunning, memo, runId } = described;
     // One that was ended holds nothing any more; the next signal to it starts another.
     if (!isRunning) return UNKNOWN;
     const isKnown = runId === this.#runId && memo && memo.version <= this.#version;
-    if (pendingTask === undefined && isKnown) return { kind: 'current', backlog: memo.backlog };
-    const look = pendingTask ?? JSON.stringify([runId, memo]);
+    if (!isPending && isKnown) return { kind: 'current', backlog: memo.backlog };
+    // Only a worker changes these.
+    const look = JSON.stringify([runId, memo]);
     if (look === this.#idle.look && performance.now() < this.#idle.until) return UNKNOWN;
     try {
       return { kind: 'current', backlog: await this.#catchUp(deadline) };
     } catch (error) {
       if (toFailureKind(error) !== 'retry') throw error;
       const now = performance.now();
-      // A task that somebody takes up looks different; with none, a worker comes back unseen.
-      const until = pendingTask === undefined ? now + ASK_AGAIN_MS : Number.POSITIVE_INFINITY;
-      if (now + BUSY_MS > deadline) this.#idle = { look, until };
+      if (now + BUSY_MS > deadline) this.#idle = { look, until: now + ASK_AGAIN_MS };
       return undefined;
     }
   }

@@ -2,13 +2,12 @@
 
 import { createHash } from 'node:crypto';
 
-import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 
 import type { Event } from '../events/event.ts';
 import { FilterIndex } from '../events/filter-index.ts';
 import type { Trigger } from '../events/trigger.ts';
-import { retrying } from './failures.ts';
-import { CALL_MS_MAX } from './source-client.ts';
+import { startOnce } from './source-client.ts';
 
 /** Longest part of a workflow id that is the event's own id, in characters. */
 const EVENT_ID_LENGTH_MAX = 128;
@@ -45,20 +44,16 @@ export class Triggers {
 
   async #start({ name, workflow, taskQueue }: Trigger, event: Event): Promise<string> {
     const workflowId = toWorkflowId(name, event.id);
-    try {
-      await retrying(CALL_MS_MAX, () =>
-        this.#client.connection.withDeadline(Date.now() + ATTEMPT_MS_MAX, () =>
-          this.#client.workflow.start(workflow, {
-            workflowId,
-            taskQueue,
-            args: [event],
-            workflowIdReusePolicy: 'REJECT_DUPLICATE',
-          }),
-        ),
-      );
-    } catch (error) {
-      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-    }
+    await startOnce(() =>
+      this.#client.connection.withDeadline(Date.now() + ATTEMPT_MS_MAX, () =>
+        this.#client.workflow.start(workflow, {
+          workflowId,
+          taskQueue,
+          args: [event],
+          workflowIdReusePolicy: 'REJECT_DUPLICATE',
+        }),
+      ),
+    );
     return workflowId;
   }
 }

@@ -151,6 +151,15 @@ export class Inbox {
     return this.#waiters.delete(waiter);
   }
 
+  /** For the next run: continue-as-new was asked for before the waiter could go on with it. */
+  giveBack({ subscription: id, ...event }: Event): void {
+    if (id === undefined) return;
+    const positionOf = (of: Event): number => this.#window.get(keyOf(of))?.position ?? 0;
+    const position = positionOf(event);
+    const later = this.#unread.findIndex((unread) => positionOf(unread.event) > position);
+    this.#unread.splice(later === -1 ? this.#unread.length : later, 0, { event, id });
+  }
+
   /** Continue-as-new was asked for: arrivals are kept for the next run, nobody is given any. */
   close(): void {
     this.#closed = true;

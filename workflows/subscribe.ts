@@ -115,7 +115,7 @@ export async function nextEvent<T = unknown>(
     throw new CancelledFailure('nextEvent was called in a scope that is cancelled');
   }
   const event =
-    inbox.take(ids) ?? (timeoutMs === 0 ? undefined : await wait(inbox, ids, timeoutMs));
+    inbox.take(ids) ?? (timeoutMs === 0 ? undefined : await wait(inbox, { ids, timeoutMs }));
   return event && (deriveEvent(event) as Event<T>);
 }
 
@@ -189,8 +189,20 @@ function toTimeoutMs(timeout: Duration): number {
   throw new InvalidArgumentError(`timeout is a duration of at least 0, not ${given}`);
 }
 
+/** Waits for an event, unless the run ends first: then the event is for the next one. */
+async function wait(inbox: Inbox, { ids, timeoutMs }: Wait): Promise<Event | undefined> {
+  const event = await untilGiven(inbox, ids, timeoutMs);
+  if (event === undefined || !inbox.closed) return event;
+  inbox.giveBack(event);
+  return new Promise(() => {});
+}
+
 /** Waits in a scope of its own, so that nothing outlives the wait. */
-function wait(inbox: Inbox, ids: Wait['ids'], timeoutMs?: number): Promise<Event | undefined> {
+function untilGiven(
+  inbox: Inbox,
+  ids: Wait['ids'],
+  timeoutMs?: number,
+): Promise<Event | undefined> {
   const scope = new CancellationScope();
   return scope.run(
     () =>

@@ -6,3 +6,4 @@ export * from './racing.ts';
 export * from './subscribing.ts';
 export * from './waiting.ts';
 export * from './reading.ts';
+export * from './continuing.ts';

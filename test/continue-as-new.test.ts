@@ -1,0 +1,247 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+
+import type { WorkflowHandle } from '@temporalio/client';
+
+import {
+  progressOf,
+  startApp,
+  startServer,
+  until,
+  untilSubscribed,
+  type TestApp,
+  type TestServer,
+} from './harness.ts';
+import { goOn, heldBy, historyOf } from './observe.ts';
+import type { Received } from './workflows/listening.ts';
+
+/** A source for each test. */
+const SOURCES = ['started', ...Array.from({ length: 20 }, (_, index) => `source-${index}`)];
+const unused = SOURCES.slice(1);
+
+/** What the activities of the tests share with them. */
+const held = new Set<string>();
+const released = new Set<string>();
+
+let server: TestServer;
+let app: TestApp;
+before(async () => {
+  server = await startServer();
+  app = await startApp(server, {
+    sources: SOURCES,
+    triggers: [
+      {
+        name: 'on-started',
+        source: 'started',
+        filter: 'has(data.body.json.start)',
+        workflow: 'carryStart',
+      },
+    ],
+    activities: {
+      hold: async (name: string) => {
+        held.add(name);
+        await until(`${name} is released`, () => released.has(name));
+      },
+    },
+  });
+});
+after(async () => {
+  await app.stop();
+  await server.stop();
+});
+
+describe('Continue-as-new', { timeout: 180_000 }, () => {
+  test('carries subscriptions and unread events, and these come before new ones', async () => {
+    const source = aSource();
+    const filters = ["data.body.json.side == 'left'", 'true'];
+    const handle = await startSubscribed('carry', { source, filters });
+    const { subscribed } = await progressOf(handle);
+    await app.post(source, { side: 'left' }, 'one');
+    await app.post(source, {}, 'two');
+    await goOn(handle);
+    await untilContinued(handle);
+    await app.post(source, { side: 'left' }, 'three');
+    assert.equal((await heldBy(app.client, source)).subscriptions.length, 2);
+    const received = await drained(handle);
+    assert.deepEqual(idsOf(received), ['one', 'one', 'two', 'three', 'three']);
+    const left = received.filter(({ subscription }) => subscription === subscribed[0]);
+    assert.deepEqual(idsOf(left), ['one', 'three']);
+    assert.deepEqual((await heldBy(app.client, source)).subscriptions, []);
+  });
+
+  test('carries what tells a repetition, of events that were read and that were not', async () => {
+    const source = aSource();
+    const handle = await app.start('relay', { source, perRun: 1, total: 4 });
+    await untilSubscribed(handle, 1);
+    await app.post(source, {}, 'read');
+    await untilContinued(handle);
+    await app.post(source, {}, 'read');
+    await app.post(source, {}, 'unread');
+    await app.post(source, {}, 'unread');
+    await app.post(source, {}, 'read');
+    await app.post(source, {}, 'third');
+    for (const id of ['read', 'unread', 'third', 'fourth']) await app.post(source, {}, id);
+    assert.deepEqual(await handle.result(), ['read', 'unread', 'third', 'fourth']);
+  });
+
+  test('carries what started the workflow: no later run gets it either', async () => {
+    const [started = ''] = (await app.post('started', { start: true }, 'first')).started;
+    const handle = app.client.workflow.getHandle(started);
+    const { subscribed } = await untilSubscribed(handle, 2);
+    await app.post('started', { start: true }, 'first');
+    await app.post('started', {}, 'second');
+    await goOn(handle);
+    assert.deepEqual(await handle.result(), ['first', 'next']);
+    assert.deepEqual(
+      (await progressOf(handle)).received.map(({ id, subscription }) => [id, subscription]).sort(),
+      subscribed.map((subscription) => ['second', subscription]).sort(),
+    );
+  });
+
+  test('tells the source what was ended just before', async () => {
+    const source = aSource();
+    const handle = await startSubscribed('carryLess', { source, filters: ['true', 'true'] });
+    const [, kept] = (await progressOf(handle)).subscribed;
+    await goOn(handle);
+    await untilContinued(handle);
+    await until('the source has heard of it', async () => {
+      const { subscriptions } = await heldBy(app.client, source);
+      return subscriptions.length === 1 && subscriptions[0]?.id === kept;
+    });
+    await app.post(source, {}, 'event');
+    assert.deepEqual(await drained(handle), [{ id: 'event', subscription: kept }]);
+  });
+
+  for (const workflow of ['carry', 'carryFromHandler']) {
+    const who = workflow === 'carry' ? 'the main code' : "a signal's handler";
+    test(`loses nothing that comes in the very task in which ${who} asks for it`, async () => {
+      const source = aSource();
+      const filters = ['!has(data.body.json.warm)'];
+      const handle = await startSubscribed(workflow, { source, filters });
+      const ids = ['one', 'two', 'three', 'four'];
+      await withoutWorker(source, async () => {
+        for (const [index, id] of ids.entries()) {
+          if (index === 2) await goOn(handle);
+          const { signalled } = await app.post(source, {}, id);
+          assert.equal(signalled, 1);
+        }
+      });
+      await untilContinued(handle);
+      await app.post(source, {}, 'five');
+      assert.deepEqual(idsOf(await drained(handle)), [...ids, 'five']);
+    });
+  }
+
+  test('loses nothing that comes while the task that asks for it goes on', async () => {
+    const source = aSource();
+    const handle = await app.start('carryInLongTask', { source, filters: ['true'] });
+    await until('the task waits', () => held.has(source));
+    for (const id of ['one', 'two', 'three']) {
+      assert.equal((await app.post(source, {}, id)).signalled, 1);
+    }
+    released.add(source);
+    await untilContinued(handle);
+    await app.post(source, {}, 'four');
+    assert.deepEqual(idsOf(await drained(handle)), ['one', 'two', 'three', 'four']);
+  });
+
+  test('gives nothing to code that still runs when it was asked for', async () => {
+    const source = aSource();
+    const handle = await startSubscribed('carrySlowly', { source, filters: ['true'] });
+    await app.post(source, {}, 'before');
+    await goOn(handle);
+    await untilSubscribed(handle, 2);
+    await app.post(source, {}, 'meanwhile');
+    await goOn(handle);
+    await untilContinued(handle);
+    await app.post(source, {}, 'after');
+    assert.deepEqual(idsOf(await drained(handle)), ['before', 'meanwhile', 'after']);
+    assert.equal(await handle.result(), 'nothing');
+  });
+
+  test('is refused while more is unread than can be carried, and the code can read on', async () => {
+    const source = aSource();
+    const handle = await startSubscribed('carryTooMuch', { source, filters: ['true'] });
+    const body = { text: 'x'.repeat(450_000) };
+    for (const id of ['one', 'two', 'three', 'four']) await app.post(source, body, id);
+    await goOn(handle);
+    await untilContinued(handle);
+    await app.post(source, {}, 'five');
+    await goOn(handle);
+    const expected = ['too large', 'one', 'two', 'three', 'four', 'five'];
+    assert.deepEqual(await handle.result(), expected);
+  });
+
+  test('takes a thousand events through run after run: all of them, once, in order', async () => {
+    const source = aSource();
+    const lanes = 4;
+    const perLane = 250;
+    const total = lanes * perLane;
+    const handle = await app.start('relay', { source, perRun: 100, total });
+    await untilSubscribed(handle, 1);
+    await Promise.all(
+      Array.from({ length: lanes }, async (_, lane) => {
+        for (let index = 0; index < perLane; index += 1) {
+          const { status } = await app.post(source, { lane }, `${lane}/${index}`);
+          assert.equal(status, 202);
+        }
+      }),
+    );
+    const received = (await handle.result()) as string[];
+    assert.equal(received.length, total);
+    for (let lane = 0; lane < lanes; lane += 1) {
+      const ofLane = received.filter((id) => id.startsWith(`${lane}/`));
+      const expected = Array.from({ length: perLane }, (_, index) => `${lane}/${index}`);
+      assert.deepEqual(ofLane, expected);
+    }
+  });
+});
+
+function aSource(): string {
+  const source = unused.pop();
+  assert.ok(source, 'there are more tests than sources');
+  return source;
+}
+
+async function startSubscribed(
+  workflow: string,
+  input: { readonly source: string; readonly filters: readonly string[] },
+): Promise<WorkflowHandle> {
+  const handle = await app.start(workflow, input);
+  await untilSubscribed(handle, input.filters.length);
+  return handle;
+}
+
+async function untilContinued(handle: WorkflowHandle): Promise<void> {
+  await until(`${handle.workflowId} has continued as new`, async () => {
+    const [first] = await historyOf(handle);
+    const { raw } = await handle.describe();
+    const { firstRunId, execution } = raw.workflowExecutionInfo ?? {};
+    return first !== undefined && firstRunId !== execution?.runId;
+  });
+}
+
+/**
+ * What happens meanwhile comes to a workflow in one task. The ingress knows of the
+ * subscriptions before, so that it signals them.
+ */
+async function withoutWorker(source: string, meanwhile: () => Promise<void>): Promise<void> {
+  await app.post(source, { warm: true });
+  await app.stopWorker();
+  try {
+    await meanwhile();
+  } finally {
+    await app.startWorker();
+  }
+}
+
+/** What the workflow takes, now that it is told to. */
+async function drained(handle: WorkflowHandle): Promise<readonly Received[]> {
+  await goOn(handle);
+  await handle.result();
+  return (await progressOf(handle)).received;
+}
+
+function idsOf(received: readonly Received[]): string[] {
+  return received.map(({ id }) => id);
+}
