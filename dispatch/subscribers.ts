@@ -132,7 +132,7 @@ export class Subscribers {
     const isKnown = runId === this.#runId && memo && memo.version <= this.#version;
     if (!isPending && isKnown) return { kind: 'current', backlog: memo.backlog };
     // Only a worker changes these.
-    const look = JSON.stringify([runId, memo]);
+    const look = `${runId} ${memo?.version} ${memo?.backlog}`;
     if (look === this.#idle.look && performance.now() < this.#idle.until) return UNKNOWN;
     try {
       return { kind: 'current', backlog: await this.#catchUp(deadline) };

@@ -156,7 +156,6 @@ describe('Continue-as-new', { timeout: 180_000 }, () => {
     await untilContinued(handle);
     await app.post(source, {}, 'after');
     assert.deepEqual(idsOf(await drained(handle)), ['before', 'meanwhile', 'after']);
-    assert.equal(await handle.result(), 'nothing');
   });
 
   test('is refused while more is unread than can be carried, and the code can read on', async () => {

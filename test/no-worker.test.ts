@@ -10,6 +10,7 @@ import {
   startServer,
   until,
   untilSubscribed,
+  type AppOptions,
   type Posted,
   type TestApp,
   type TestServer,
@@ -31,7 +32,7 @@ describe('While there is no worker', () => {
   after(() => server.stop());
 
   test('events are accepted in under a second and arrive in order when it is back, for those who had subscribed', async () => {
-    const app = await startApp(server, { sources: ['away'] });
+    const app = await startUncached(server, { sources: ['away'] });
     try {
       const all = await startCollecting(app, [['away', '']]);
       const even = await startCollecting(app, [['away', 'data.body.json.even']]);
@@ -40,7 +41,7 @@ describe('While there is no worker', () => {
       // They subscribe as soon as there is a worker, before the events have been dispatched.
       const late = await app.start('collect', { subscriptions: [['away', '']] });
       await ended.terminate();
-      const ids = Array.from({ length: 40 }, (_, number) => `event ${number}`);
+      const ids = Array.from({ length: 20 }, (_, number) => `event ${number}`);
       for (const [number, id] of ids.entries()) {
         const posted = await postInTime(app, 'away', { id, body: { even: number % 2 === 0 } });
         assert.deepEqual([posted.status, posted.queued], [202, true]);
@@ -60,7 +61,7 @@ describe('While there is no worker', () => {
   });
 
   test('events that come together are accepted in under a second, also by an ingress that starts then', async () => {
-    const app = await startApp(server, { sources: ['together'] });
+    const app = await startUncached(server, { sources: ['together'] });
     try {
       const collecting = await startCollecting(app, [['together', '']]);
       await app.stopWorker();
@@ -72,7 +73,7 @@ describe('While there is no worker', () => {
         assert.deepEqual([posted.status, posted.queued], [202, true]);
       }
       // Now something does.
-      const others = Array.from({ length: 30 }, () => randomUUID());
+      const others = Array.from({ length: 5 }, () => randomUUID());
       const otherUrl = (await app.startIngress()).url;
       for (const other of others) {
         await postInTime(app, 'together', { id: other, body: {}, url: otherUrl });
@@ -80,7 +81,7 @@ describe('While there is no worker', () => {
       await app.startWorker();
       await postUntilAccepted([url], { source: 'together', id: 'end', body: {} });
       const received = await receivedBy(collecting);
-      assert.deepEqual(received.slice(0, ids.length).sort(), ids.sort());
+      assert.deepEqual(received.slice(0, ids.length).toSorted(), ids.toSorted());
       assert.deepEqual(received.slice(ids.length), others);
     } finally {
       await app.stop();
@@ -88,7 +89,7 @@ describe('While there is no worker', () => {
   });
 
   test('workflows that wait are signalled at once if nothing is in the way', async () => {
-    const app = await startApp(server, { sources: ['current'] });
+    const app = await startUncached(server, { sources: ['current'] });
     try {
       const collecting = await startCollecting(app, [['current', '']]);
       await app.post('current', {}, 'warm');
@@ -105,35 +106,29 @@ describe('While there is no worker', () => {
 
   test('triggers start once, and an event that comes twice arrives once', async () => {
     const source = 'twice';
-    const app = await startApp(server, {
+    const app = await startUncached(server, {
       sources: [source],
       triggers: [{ name: 'starting', source, filter: '', workflow: 'returnEvent' }],
     });
     try {
       const collecting = await startCollecting(app, [[source, '']]);
       await goAway(app, source);
-      const started: string[] = [];
       for (const id of ['one', 'one', 'two', 'one']) {
         const posted = await postInTime(app, source, { id, body: {} });
-        assert.equal(posted.status, 202);
-        started.push(...posted.started);
+        assert.deepEqual([posted.status, posted.queued], [202, true]);
       }
-      assert.equal(new Set(started).size, 2);
       await app.startWorker();
-      for (const [index, id] of ['one', 'one', 'two', 'one'].entries()) {
-        const handle = app.client.workflow.getHandle(started[index] ?? '');
+      for (const id of ['one', 'two']) {
+        const handle = app.client.workflow.getHandle(`starting/${id}`);
         assert.equal(await resultOf<string>(handle), id);
       }
       await app.post(source, {}, 'end');
       assert.deepEqual(await receivedBy(collecting), ['one', 'two']);
       const runs = await until('both are visible', async () => {
-        const found: string[] = [];
-        for await (const { workflowId, type } of app.client.workflow.list()) {
-          if (type === 'returnEvent' && started.includes(workflowId)) found.push(workflowId);
-        }
-        return found.length >= 2 && found;
+        const found = await app.client.workflow.count(`WorkflowType = 'returnEvent'`);
+        return found.count >= 2 && found;
       });
-      assert.deepEqual(runs.sort(), [...new Set(started)].sort());
+      assert.equal(runs.count, 2);
     } finally {
       await app.stop();
     }
@@ -143,7 +138,7 @@ describe('While there is no worker', () => {
 describe('While Temporal is away', () => {
   test('the answer is 503 with Retry-After, and the retry is accepted soon after it is back', async () => {
     const server = await startRestartableServer();
-    const app = await startApp(server, { sources: ['outage'] });
+    const app = await startUncached(server, { sources: ['outage'] });
     try {
       const collecting = await startCollecting(app, [['outage', '']]);
       await server.kill();
@@ -166,6 +161,11 @@ describe('While Temporal is away', () => {
     }
   });
 });
+
+/** Without a cache, a workflow does not wait ten seconds for the worker that ran it last. */
+function startUncached(server: TestServer, options: AppOptions): Promise<TestApp> {
+  return startApp(server, { ...options, workerOptions: { maxCachedWorkflows: 0 } });
+}
 
 /** Stops the worker, and leaves something in the source that nobody is there to take up. */
 async function goAway(app: TestApp, source: string): Promise<void> {

@@ -112,7 +112,7 @@ describe('An event that races with subscribe', () => {
     });
     try {
       const keys = Array.from({ length: events }, () => randomUUID());
-      const results: unknown[] = [];
+      const results: Array<[key: string, received: string[]]> = [];
       // A few at a time, so that a start and the first act of others meet.
       await Promise.all(
         [0, 1, 2, 3].map(async (lane) => {
@@ -127,8 +127,8 @@ describe('An event that races with subscribe', () => {
           }
         }),
       );
-      const expected = keys.map((key) => [key, [`next ${key}`]]);
-      assert.deepEqual(results.sort(), expected.sort());
+      const expected = keys.map((key) => [key, [`next ${key}`]] as const);
+      assert.deepEqual(new Map(results), new Map(expected));
     } finally {
       await app.stop();
     }
@@ -143,7 +143,7 @@ class Posting {
 
   post(event: Post): Promise<Posted> {
     this.#turn += 1;
-    const urls = this.#turn % 2 === 0 ? this.urls : [...this.urls].reverse();
+    const urls = this.#turn % 2 === 0 ? this.urls : this.urls.toReversed();
     const posted = postUntilAccepted(urls, event);
     this.#posted.push(posted);
     return posted;

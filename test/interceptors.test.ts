@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import type { WorkflowHandle } from '@temporalio/client';
+
+import {
+  progressOf,
+  startApp,
+  startServer,
+  until,
+  untilSubscribed,
+  type TestApp,
+  type TestServer,
+} from './harness.ts';
+import { goOn } from './observe.ts';
+
+const SOURCE = 'watched';
+
+const MODULES: ReadonlyArray<readonly [whose: string, file: string]> = [
+  ['of a user that await before they go on', 'async-interceptors.ts'],
+  ['of OpenTelemetry', 'opentelemetry-interceptors.ts'],
+];
+
+let server: TestServer;
+before(async () => {
+  server = await startServer();
+});
+after(() => server.stop());
+
+for (const [whose, file] of MODULES) {
+  describe(`Beside interceptors ${whose}`, { timeout: 120_000 }, () => {
+    const held = new Set<string>();
+    const released = new Set<string>();
+    let app: TestApp;
+    before(async () => {
+      app = await startApp(server, {
+        sources: [SOURCE],
+        otherInterceptorModules: [fileURLToPath(new URL(`workflows/${file}`, import.meta.url))],
+        // Where OpenTelemetry's interceptors send what they have measured.
+        workerOptions: { sinks: { exporter: { export: { fn() {} } } } },
+        activities: {
+          hold: async (name: string) => {
+            held.add(name);
+            await until(`${name} is released`, () => released.has(name));
+          },
+        },
+      });
+    });
+    after(() => app.stop());
+
+    test('a workflow takes every event, run after run', async () => {
+      const [perRun, total] = [15, 60];
+      const handle = await app.start('relay', { source: SOURCE, perRun, total });
+      await untilSubscribed(handle, 1);
+      const ids = Array.from({ length: total }, (_, index) => `${file} ${index}`);
+      for (const id of ids) await app.post(SOURCE, {}, id);
+      assert.deepEqual(await handle.result(), ids);
+    });
+
+    test('nothing is lost that comes in the task that continues as new', async () => {
+      const filters = ['!has(data.body.json.warm)'];
+      const handle = await app.start('carry', { source: SOURCE, filters });
+      await untilSubscribed(handle, 1);
+      const ids = ['one', 'two', 'three', 'four'].map((id) => `${file} ${id}`);
+      await app.post(SOURCE, { warm: true });
+      await app.stopWorker();
+      for (const [index, id] of ids.entries()) {
+        if (index === 2) await goOn(handle);
+        assert.equal((await app.post(SOURCE, {}, id)).signalled, 1);
+      }
+      await app.startWorker();
+      assert.deepEqual(await receivedAfter(handle), ids);
+    });
+
+    test('nothing is lost that comes while the task that continues as new goes on', async () => {
+      const handle = await app.start('carryInLongTask', { source: SOURCE, filters: ['true'] });
+      await until('the task waits', () => held.has(SOURCE));
+      const ids = ['five', 'six', 'seven'].map((id) => `${file} ${id}`);
+      for (const id of ids) assert.equal((await app.post(SOURCE, {}, id)).signalled, 1);
+      released.add(SOURCE);
+      assert.deepEqual(await receivedAfter(handle), ids);
+    });
+  });
+}
+
+/** What the next run takes, once it is told to. */
+async function receivedAfter(handle: WorkflowHandle): Promise<string[]> {
+  await until(`${handle.workflowId} has continued as new`, async () => {
+    const { raw } = await handle.describe();
+    const { firstRunId, execution } = raw.workflowExecutionInfo ?? {};
+    return firstRunId !== execution?.runId;
+  });
+  await goOn(handle);
+  await handle.result();
+  return (await progressOf(handle)).received.map(({ id }) => id);
+}
