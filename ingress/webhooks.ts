@@ -1,9 +1,9 @@
 // A request to /webhooks/<source>, or anything below it, becomes an event, and is
 // answered once the event is durable.
 
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 
-import type { RequestHandler, Response } from 'express';
+import type { RequestHandler } from 'express';
 
 import type { Dispatched } from '../dispatch/dispatcher.ts';
 import type { Event } from '../events/event.ts';
@@ -42,8 +42,8 @@ export function takeWebhooks(deps: Omit<AppDeps, 'ready'>): RequestHandler {
       body: await readBody(request),
     });
     const dispatched = await deps.dispatcher.dispatch(event);
-    deps.log(toLogLine(event, dispatched));
     accept(response, event.id, dispatched);
+    deps.log(toLogLine(event, dispatched));
   };
 }
 
@@ -87,12 +87,17 @@ function toHeaders({ rawHeaders }: IncomingMessage): Record<string, string> {
   return joinRepeated(pairs);
 }
 
-function accept(response: Response, id: string, dispatched: Dispatched): void {
+/** In one write: Express's own way to answer takes noticeably longer. */
+function accept(response: ServerResponse, id: string, dispatched: Dispatched): void {
   const { started, signalled, queued } = dispatched;
+  const body = JSON.stringify(queued ? { id, queued } : { id, started, signalled });
   response
-    .status(202)
-    .set('NextEvent-Id', id.replace(NOT_VISIBLE_ASCII, encodeURIComponent))
-    .json(queued ? { id, queued } : { id, started, signalled });
+    .writeHead(202, {
+      'Content-Type': 'application/json; charset=utf-8',
+      'Content-Length': Buffer.byteLength(body),
+      'NextEvent-Id': id.replace(NOT_VISIBLE_ASCII, encodeURIComponent),
+    })
+    .end(body);
 }
 
 /** What happened to an event, in a line: `hello post -> started approval-1, woke 2, no match 3`. */

@@ -12,7 +12,7 @@ import {
   type TestApp,
   type TestServer,
 } from './harness.ts';
-import { goOn, heldBy, historyOf } from './observe.ts';
+import { deliver, goOn, heldBy, NO_WARM_UP, warmUp } from './observe.ts';
 import type { Received } from './workflows/listening.ts';
 
 /** A source for each test. */
@@ -56,11 +56,11 @@ describe('Continue-as-new', { timeout: 180_000 }, () => {
     const filters = ["data.body.json.side == 'left'", 'true'];
     const handle = await startSubscribed('carry', { source, filters });
     const { subscribed } = await progressOf(handle);
-    await app.post(source, { side: 'left' }, 'one');
-    await app.post(source, {}, 'two');
+    await deliver(app, source, { side: 'left' }, 'one');
+    await deliver(app, source, {}, 'two');
     await goOn(handle);
     await untilContinued(handle);
-    await app.post(source, { side: 'left' }, 'three');
+    await deliver(app, source, { side: 'left' }, 'three');
     assert.equal((await heldBy(app.client, source)).subscriptions.length, 2);
     const received = await drained(handle);
     assert.deepEqual(idsOf(received), ['one', 'one', 'two', 'three', 'three']);
@@ -73,23 +73,23 @@ describe('Continue-as-new', { timeout: 180_000 }, () => {
     const source = aSource();
     const handle = await app.start('relay', { source, perRun: 1, total: 4 });
     await untilSubscribed(handle, 1);
-    await app.post(source, {}, 'read');
+    await deliver(app, source, {}, 'read');
     await untilContinued(handle);
-    await app.post(source, {}, 'read');
-    await app.post(source, {}, 'unread');
-    await app.post(source, {}, 'unread');
-    await app.post(source, {}, 'read');
-    await app.post(source, {}, 'third');
-    for (const id of ['read', 'unread', 'third', 'fourth']) await app.post(source, {}, id);
+    await deliver(app, source, {}, 'read');
+    await deliver(app, source, {}, 'unread');
+    await deliver(app, source, {}, 'unread');
+    await deliver(app, source, {}, 'read');
+    await deliver(app, source, {}, 'third');
+    for (const id of ['read', 'unread', 'third', 'fourth']) await deliver(app, source, {}, id);
     assert.deepEqual(await handle.result(), ['read', 'unread', 'third', 'fourth']);
   });
 
   test('carries what started the workflow: no later run gets it either', async () => {
-    const [started = ''] = (await app.post('started', { start: true }, 'first')).started;
+    const [started = ''] = (await deliver(app, 'started', { start: true }, 'first')).started;
     const handle = app.client.workflow.getHandle(started);
     const { subscribed } = await untilSubscribed(handle, 2);
-    await app.post('started', { start: true }, 'first');
-    await app.post('started', {}, 'second');
+    await deliver(app, 'started', { start: true }, 'first');
+    await deliver(app, 'started', {}, 'second');
     await goOn(handle);
     assert.deepEqual(await handle.result(), ['first', 'next']);
     assert.deepEqual(
@@ -108,7 +108,7 @@ describe('Continue-as-new', { timeout: 180_000 }, () => {
       const { subscriptions } = await heldBy(app.client, source);
       return subscriptions.length === 1 && subscriptions[0]?.id === kept;
     });
-    await app.post(source, {}, 'event');
+    await deliver(app, source, {}, 'event');
     assert.deepEqual(await drained(handle), [{ id: 'event', subscription: kept }]);
   });
 
@@ -116,45 +116,46 @@ describe('Continue-as-new', { timeout: 180_000 }, () => {
     const who = workflow === 'carry' ? 'the main code' : "a signal's handler";
     test(`loses nothing that comes in the very task in which ${who} asks for it`, async () => {
       const source = aSource();
-      const filters = ['!has(data.body.json.warm)'];
+      const filters = [NO_WARM_UP];
       const handle = await startSubscribed(workflow, { source, filters });
       const ids = ['one', 'two', 'three', 'four'];
       await withoutWorker(source, async () => {
         for (const [index, id] of ids.entries()) {
           if (index === 2) await goOn(handle);
-          const { signalled } = await app.post(source, {}, id);
+          const { signalled } = await deliver(app, source, {}, id);
           assert.equal(signalled, 1);
         }
       });
       await untilContinued(handle);
-      await app.post(source, {}, 'five');
+      await deliver(app, source, {}, 'five');
       assert.deepEqual(idsOf(await drained(handle)), [...ids, 'five']);
     });
   }
 
   test('loses nothing that comes while the task that asks for it goes on', async () => {
     const source = aSource();
-    const handle = await app.start('carryInLongTask', { source, filters: ['true'] });
+    const handle = await app.start('carryInLongTask', { source, filters: [NO_WARM_UP] });
     await until('the task waits', () => held.has(source));
+    await warmUp(app, source);
     for (const id of ['one', 'two', 'three']) {
-      assert.equal((await app.post(source, {}, id)).signalled, 1);
+      assert.equal((await deliver(app, source, {}, id)).signalled, 1);
     }
     released.add(source);
     await untilContinued(handle);
-    await app.post(source, {}, 'four');
+    await deliver(app, source, {}, 'four');
     assert.deepEqual(idsOf(await drained(handle)), ['one', 'two', 'three', 'four']);
   });
 
   test('gives nothing to code that still runs when it was asked for', async () => {
     const source = aSource();
     const handle = await startSubscribed('carrySlowly', { source, filters: ['true'] });
-    await app.post(source, {}, 'before');
+    await deliver(app, source, {}, 'before');
     await goOn(handle);
     await untilSubscribed(handle, 2);
-    await app.post(source, {}, 'meanwhile');
+    await deliver(app, source, {}, 'meanwhile');
     await goOn(handle);
     await untilContinued(handle);
-    await app.post(source, {}, 'after');
+    await deliver(app, source, {}, 'after');
     assert.deepEqual(idsOf(await drained(handle)), ['before', 'meanwhile', 'after']);
   });
 
@@ -162,10 +163,10 @@ describe('Continue-as-new', { timeout: 180_000 }, () => {
     const source = aSource();
     const handle = await startSubscribed('carryTooMuch', { source, filters: ['true'] });
     const body = { text: 'x'.repeat(450_000) };
-    for (const id of ['one', 'two', 'three', 'four']) await app.post(source, body, id);
+    for (const id of ['one', 'two', 'three', 'four']) await deliver(app, source, body, id);
     await goOn(handle);
     await untilContinued(handle);
-    await app.post(source, {}, 'five');
+    await deliver(app, source, {}, 'five');
     await goOn(handle);
     const expected = ['too large', 'one', 'two', 'three', 'four', 'five'];
     assert.deepEqual(await handle.result(), expected);
@@ -181,7 +182,7 @@ describe('Continue-as-new', { timeout: 180_000 }, () => {
     await Promise.all(
       Array.from({ length: lanes }, async (_, lane) => {
         for (let index = 0; index < perLane; index += 1) {
-          const { status } = await app.post(source, { lane }, `${lane}/${index}`);
+          const { status } = await deliver(app, source, { lane }, `${lane}/${index}`);
           assert.equal(status, 202);
         }
       }),
@@ -213,10 +214,9 @@ async function startSubscribed(
 
 async function untilContinued(handle: WorkflowHandle): Promise<void> {
   await until(`${handle.workflowId} has continued as new`, async () => {
-    const [first] = await historyOf(handle);
     const { raw } = await handle.describe();
     const { firstRunId, execution } = raw.workflowExecutionInfo ?? {};
-    return first !== undefined && firstRunId !== execution?.runId;
+    return firstRunId !== execution?.runId;
   });
 }
 
@@ -225,7 +225,7 @@ async function untilContinued(handle: WorkflowHandle): Promise<void> {
  * subscriptions before, so that it signals them.
  */
 async function withoutWorker(source: string, meanwhile: () => Promise<void>): Promise<void> {
-  await app.post(source, { warm: true });
+  await warmUp(app, source);
   await app.stopWorker();
   try {
     await meanwhile();

@@ -13,7 +13,7 @@ import {
   type TestApp,
   type TestServer,
 } from './harness.ts';
-import { goOn } from './observe.ts';
+import { deliver, goOn, NO_WARM_UP, warmUp } from './observe.ts';
 
 const SOURCE = 'watched';
 
@@ -54,30 +54,30 @@ for (const [whose, file] of MODULES) {
       const handle = await app.start('relay', { source: SOURCE, perRun, total });
       await untilSubscribed(handle, 1);
       const ids = Array.from({ length: total }, (_, index) => `${file} ${index}`);
-      for (const id of ids) await app.post(SOURCE, {}, id);
+      for (const id of ids) await deliver(app, SOURCE, {}, id);
       assert.deepEqual(await handle.result(), ids);
     });
 
     test('nothing is lost that comes in the task that continues as new', async () => {
-      const filters = ['!has(data.body.json.warm)'];
-      const handle = await app.start('carry', { source: SOURCE, filters });
+      const handle = await app.start('carry', { source: SOURCE, filters: [NO_WARM_UP] });
       await untilSubscribed(handle, 1);
       const ids = ['one', 'two', 'three', 'four'].map((id) => `${file} ${id}`);
-      await app.post(SOURCE, { warm: true });
+      await warmUp(app, SOURCE);
       await app.stopWorker();
       for (const [index, id] of ids.entries()) {
         if (index === 2) await goOn(handle);
-        assert.equal((await app.post(SOURCE, {}, id)).signalled, 1);
+        assert.equal((await deliver(app, SOURCE, {}, id)).signalled, 1);
       }
       await app.startWorker();
       assert.deepEqual(await receivedAfter(handle), ids);
     });
 
     test('nothing is lost that comes while the task that continues as new goes on', async () => {
-      const handle = await app.start('carryInLongTask', { source: SOURCE, filters: ['true'] });
+      const handle = await app.start('carryInLongTask', { source: SOURCE, filters: [NO_WARM_UP] });
       await until('the task waits', () => held.has(SOURCE));
+      await warmUp(app, SOURCE);
       const ids = ['five', 'six', 'seven'].map((id) => `${file} ${id}`);
-      for (const id of ids) assert.equal((await app.post(SOURCE, {}, id)).signalled, 1);
+      for (const id of ids) assert.equal((await deliver(app, SOURCE, {}, id)).signalled, 1);
       released.add(SOURCE);
       assert.deepEqual(await receivedAfter(handle), ids);
     });

@@ -1,10 +1,12 @@
-// How tests look at what a source holds and at what a workflow's history says.
+// How tests post events whose arrival they can rely on, and look at what a source holds
+// and at what a workflow's history says.
 
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import proto from '@temporalio/proto';
 
 import type { Subscription } from '../events/subscription.ts';
 import { changesQuery, sourceWorkflowId } from '../workflows/messages.ts';
+import { until, type Posted, type TestApp } from './harness.ts';
 import { goOnSignal } from './workflows/stage.ts';
 
 const { EventType } = proto.temporal.api.enums.v1;
@@ -14,16 +16,50 @@ export function goOn(handle: WorkflowHandle): Promise<void> {
   return handle.signal(goOnSignal);
 }
 
+/** Posts JSON, and waits until the event is with every workflow that wants it. */
+export async function deliver(
+  app: TestApp,
+  source: string,
+  ...[body, id]: [body: unknown, id?: string]
+): Promise<Posted> {
+  const posted = await app.post(source, body, id);
+  if (posted.queued) await untilDispatched(app, source);
+  return posted;
+}
+
+/** Waits until nothing is in the backlog of a source: its events are where they have to go. */
+export async function untilDispatched(app: TestApp, source: string): Promise<void> {
+  await until(`the backlog of ${source} is empty`, async () => {
+    const held = await heldBy(app.client, source).catch(() => undefined);
+    return held?.backlog === 0;
+  });
+}
+
+/**
+ * Posts events that say that they are for `warmUp`, until one is not queued: the ingress knows
+ * of all subscriptions now, and needs no worker for the next event.
+ */
+export async function warmUp(app: TestApp, source: string): Promise<void> {
+  await until(`the ingress knows of the subscriptions of ${source}`, async () => {
+    return !(await deliver(app, source, { warmUp: true })).queued;
+  });
+}
+
+/** The filter of a subscription that gets no event of `warmUp`. */
+export const NO_WARM_UP = '!has(data.body.json.warmUp)';
+
 export interface Held {
   readonly version: number;
   readonly subscriptions: readonly Subscription[];
+  /** How many events wait in its backlog. */
+  readonly backlog: number;
 }
 
 /** What a source holds, as it tells everybody who asks. */
 export async function heldBy(client: Client, source: string): Promise<Held> {
   const handle = client.workflow.getHandle(sourceWorkflowId(source));
-  const { version, added } = await handle.query(changesQuery, { firstRunId: '', since: 0 });
-  return { version, subscriptions: added };
+  const changes = await handle.query(changesQuery, { firstRunId: '', since: 0 });
+  return { version: changes.version, subscriptions: changes.added, backlog: changes.backlog };
 }
 
 /** The kinds of events in the history of a workflow, in order. */

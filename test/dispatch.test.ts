@@ -1,0 +1,353 @@
+// How events reach those who want them when something is large, gone, stuck or overloaded.
+// The server runs on its plain defaults, as it does elsewhere.
+
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { after, before, describe, test } from 'node:test';
+
+import type { Client } from '@temporalio/client';
+import proto from '@temporalio/proto';
+
+import { createDispatcher, connectWithoutRetry } from '../dispatch/dispatcher.ts';
+import { UnavailableError } from '../dispatch/errors.ts';
+import { toFailureKind } from '../dispatch/failures.ts';
+import { Lanes } from '../dispatch/lanes.ts';
+import { SourceClient } from '../dispatch/source-client.ts';
+import { FAN_OUT_MAX, SourceDispatcher } from '../dispatch/source-dispatcher.ts';
+import { Subscribers } from '../dispatch/subscribers.ts';
+import { Triggers } from '../dispatch/triggers.ts';
+import type { Event } from '../events/event.ts';
+import {
+  SOURCE_TASK_QUEUE,
+  SOURCE_WORKFLOW_TYPE,
+  sourceWorkflowId,
+  type Changes,
+} from '../workflows/messages.ts';
+import {
+  postUntilAccepted,
+  startApp,
+  startServer,
+  until,
+  type TestApp,
+  type TestServer,
+} from './harness.ts';
+import { receivedBy, resultOf, startCollecting } from './received.ts';
+import type { RaceResult } from './workflows/racing.ts';
+
+/** How long a workflow may take no signal. */
+const STUCK_MS = 200;
+
+const CODE = { INVALID_ARGUMENT: 3, NOT_FOUND: 5, RESOURCE_EXHAUSTED: 8, UNAVAILABLE: 14 };
+
+describe('An event', () => {
+  let server: TestServer;
+  before(async () => {
+    server = await startServer({ tuned: false });
+  });
+  after(() => server.stop());
+
+  test('for hundreds of workflows goes through the backlog, and reaches each once', async () => {
+    const source = 'fan-out';
+    await withApp(server, source, async (app) => {
+      const count = FAN_OUT_MAX + 44;
+      const subscriptions = [[source, '']];
+      const started = Array.from({ length: count }, () => app.start('collect', { subscriptions }));
+      const collecting = await Promise.all(started);
+      await untilVersion(app, source, count);
+      for (const id of ['one', 'two', 'end']) {
+        const posted = await postUntilAccepted([app.ingress.url], { source, id, body: {} });
+        assert.equal(posted.queued, true);
+      }
+      const received = await Promise.all(collecting.map(receivedBy));
+      assert.deepEqual(
+        received,
+        collecting.map(() => ['one', 'two']),
+      );
+    });
+  });
+
+  test('removes a subscriber that is gone, and reaches the others at once', async () => {
+    const source = 'gone';
+    await withApp(server, source, async (app) => {
+      const staying = await startCollecting(app, [[source, '']]);
+      const gone = await startCollecting(app, [[source, '']]);
+      await gone.terminate();
+      const posted = await app.post(source, {}, 'one');
+      assert.deepEqual([posted.status, posted.signalled, posted.queued], [202, 1, false]);
+      const left = await until('the source has heard of it', async () => {
+        const sources = new SourceClient(app.client);
+        const { added } = await sources.changes(source, { firstRunId: '', since: 0 });
+        return added.length < 2 && added;
+      });
+      assert.deepEqual(
+        left.map(({ workflowId }) => workflowId),
+        [staying.workflowId],
+      );
+      await app.post(source, {}, 'end');
+      assert.deepEqual(await receivedBy(staying), ['one']);
+    });
+  });
+
+  test('reaches a workflow that is stuck later, in order, and the others at once', async () => {
+    const source = 'stuck';
+    await withApp(server, source, async (app) => {
+      const stuck = await startCollecting(app, [[source, '']]);
+      const free = await startCollecting(app, [[source, '']]);
+      const failures = new Map([[stuck.workflowId, grpcError(CODE.UNAVAILABLE)]]);
+      const dispatcher = dispatcherWith(app.client, source, failures);
+      try {
+        const dispatching = dispatcher.dispatch(eventOf(source, 'one'));
+        const { queued } = await dispatching;
+        assert.equal(queued, true);
+        failures.clear();
+        await dispatcher.dispatch(eventOf(source, 'two'));
+        await dispatcher.dispatch(eventOf(source, 'end'));
+        assert.deepEqual(await receivedBy(stuck), ['one', 'two']);
+        assert.deepEqual(await receivedBy(free), ['one', 'two']);
+      } finally {
+        dispatcher.close();
+      }
+    });
+  });
+
+  test('is acknowledged when one workflow takes no more signals', async () => {
+    const source = 'refusing';
+    await withApp(server, source, async (app) => {
+      const refusing = await startCollecting(app, [[source, '']]);
+      const free = await startCollecting(app, [[source, '']]);
+      const failures = new Map([[refusing.workflowId, grpcError(CODE.INVALID_ARGUMENT)]]);
+      const dispatcher = dispatcherWith(app.client, source, failures);
+      try {
+        const { signalled, queued } = await dispatcher.dispatch(eventOf(source, 'one'));
+        assert.deepEqual([signalled, queued], [1, false]);
+        await dispatcher.dispatch(eventOf(source, 'end'));
+        assert.deepEqual(await receivedBy(free), ['one']);
+      } finally {
+        dispatcher.close();
+        await refusing.terminate();
+      }
+    });
+  });
+
+  test('is refused while the server is overloaded, and makes it no more work', async () => {
+    const source = 'overloaded';
+    await withApp(server, source, async (app) => {
+      const collecting = await startCollecting(app, [[source, '']]);
+      const failures = new Map([[collecting.workflowId, grpcError(CODE.RESOURCE_EXHAUSTED)]]);
+      const dispatcher = dispatcherWith(app.client, source, failures);
+      try {
+        await assert.rejects(
+          dispatcher.dispatch(eventOf(source, 'one')),
+          (error) => error instanceof UnavailableError && error.retryAfterSeconds > 1,
+        );
+        const described = await new SourceClient(app.client).describe(source);
+        assert.deepEqual([described?.isPending, described?.memo?.backlog], [false, 0]);
+        failures.clear();
+        await dispatcher.dispatch(eventOf(source, 'one'));
+        await dispatcher.dispatch(eventOf(source, 'end'));
+        assert.deepEqual(await receivedBy(collecting), ['one']);
+      } finally {
+        dispatcher.close();
+      }
+    });
+  });
+
+  test('is never acknowledged for a namespace that there is not', async () => {
+    const dispatcher = await createDispatcher({
+      connectionOptions: { address: server.address },
+      namespace: 'nowhere',
+      sources: ['orders'],
+      triggers: [],
+    });
+    try {
+      await assert.rejects(dispatcher.dispatch(eventOf('orders', 'one')), UnavailableError);
+    } finally {
+      await dispatcher.close();
+    }
+  });
+
+  test('is not lost while its source continues as new, and readers need no snapshot', async () => {
+    const source = 'continuing';
+    const workflows = 6;
+    const rounds = 12;
+    let url = '';
+    const post = (key: string, id: string) =>
+      postUntilAccepted([url], { source, id, body: { key } });
+    const app = await startApp(server, {
+      sources: [source],
+      activities: {
+        beforeSubscribe: (key: string) => post(key, `early ${key}`),
+        afterSubscribe: (key: string) => post(key, `due ${key}`),
+      },
+    });
+    url = app.ingress.url;
+    const workflowId = sourceWorkflowId(source);
+    const first = await app.client.workflow.start(SOURCE_WORKFLOW_TYPE, {
+      workflowId,
+      taskQueue: SOURCE_TASK_QUEUE,
+      args: [{ source, signalsPerRun: 20 }],
+      memo: { version: 0, backlog: 0, stateBytes: 0 },
+    });
+    const connection = await connectWithoutRetry({ address: server.address });
+    const observed = new ObservedSource(app.client);
+    const reading = new Subscribers(source, observed);
+    // Nothing can be signalled through this one, so that all goes through the backlog.
+    const backlogged = dispatcherWith(app.client, source, 'all');
+    const over = new AbortController();
+    try {
+      const names = Array.from({ length: workflows }, (_, index) => `racer${index}`);
+      const collecting = await startCollecting(app, [[source, 'data.slow']]);
+      const churning = await app.start('churn', source);
+      const readings = (async () => {
+        while (!over.signal.aborted) await reading.read();
+      })();
+      const slow: string[] = [];
+      const dispatching = (async () => {
+        while (!over.signal.aborted) {
+          const ids = Array.from({ length: 5 }, () => randomUUID());
+          await Promise.all(
+            ids.map((id) => backlogged.dispatch(eventOf(source, id, { slow: true }))),
+          );
+          slow.push(...ids);
+        }
+      })();
+      const results = await Promise.all(
+        names.map(async (name, index) => {
+          const isLocal = index % 2 === 0;
+          return resultOf<RaceResult>(await app.start('race', { source, name, rounds, isLocal }));
+        }),
+      );
+      over.abort();
+      await Promise.all([readings, dispatching]);
+      await churning.terminate();
+      const expected = names.map((name) =>
+        Array.from({ length: rounds }, (_, round) => [`due ${name}-${round}`]),
+      );
+      assert.deepEqual(results, expected);
+      await backlogged.dispatch(eventOf(source, 'end', { slow: true }));
+      const received = await receivedBy(collecting);
+      assert.equal(received.length, slow.length);
+      assert.deepEqual(new Set(received), new Set(slow));
+      const { runId } = await app.client.workflow.getHandle(workflowId).describe();
+      assert.notEqual(runId, first.firstExecutionRunId);
+      assert.ok(observed.snapshots <= 1, `${observed.snapshots} snapshots`);
+      assert.ok(observed.runIds.size >= 3, `${observed.runIds.size} runs`);
+    } finally {
+      over.abort();
+      backlogged.close();
+      await connection.close();
+      await app.stop();
+    }
+  });
+});
+
+describe('A failed call', () => {
+  const { RESOURCE_EXHAUSTED_CAUSE_BUSY_WORKFLOW: BUSY, RESOURCE_EXHAUSTED_CAUSE_RPS_LIMIT: RPS } =
+    proto.temporal.api.enums.v1.ResourceExhaustedCause;
+  const cases: Array<[what: string, error: unknown, kind: string]> = [
+    ['a busy workflow', exhausted(BUSY), 'retry'],
+    ['too many requests', exhausted(RPS), 'overloaded'],
+    ['exhaustion of an unknown kind', grpcError(CODE.RESOURCE_EXHAUSTED), 'overloaded'],
+    ['no such workflow', grpcError(CODE.NOT_FOUND), 'gone'],
+    ['no such namespace', grpcError(CODE.NOT_FOUND, noNamespace()), 'retry'],
+    ['too many signals', grpcError(CODE.INVALID_ARGUMENT), 'refused'],
+    ['no connection', grpcError(CODE.UNAVAILABLE), 'retry'],
+    ['one that the SDK has wrapped', new Error('failed', { cause: exhausted(RPS) }), 'overloaded'],
+    ['an error of another kind', new Error('failed'), 'retry'],
+  ];
+  for (const [what, error, kind] of cases) {
+    test(`because of ${what} is ${kind}`, () => assert.equal(toFailureKind(error), kind));
+  }
+});
+
+async function withApp(
+  server: TestServer,
+  source: string,
+  run: (app: TestApp) => Promise<void>,
+): Promise<void> {
+  const app = await startApp(server, { sources: [source] });
+  try {
+    await run(app);
+  } finally {
+    await app.stop();
+  }
+}
+
+/** Waits until a source has seen so many registrations. */
+async function untilVersion(app: TestApp, source: string, version: number): Promise<void> {
+  const sources = new SourceClient(app.client);
+  await until(`${source} is at version ${version}`, async () => {
+    const described = await sources.describe(source);
+    return described?.memo?.version === version && !described.isPending;
+  });
+}
+
+/** A dispatcher whose signals to some workflows fail. */
+function dispatcherWith(
+  client: Client,
+  source: string,
+  failures: ReadonlyMap<string, Error> | 'all',
+): SourceDispatcher {
+  const lanesClient = {
+    connection: client.connection,
+    workflow: {
+      getHandle(workflowId: string) {
+        const failure = failures === 'all' ? grpcError(CODE.UNAVAILABLE) : failures.get(workflowId);
+        if (failure === undefined) return client.workflow.getHandle(workflowId);
+        return { signal: () => Promise.reject(failure) };
+      },
+    },
+  } as unknown as Client;
+  return new SourceDispatcher(source, {
+    client: new SourceClient(client),
+    lanes: new Lanes(lanesClient, STUCK_MS),
+    triggers: new Triggers(client, []),
+  });
+}
+
+class ObservedSource extends SourceClient {
+  readonly runIds = new Set<string>();
+  snapshots = 0;
+
+  override async changes(...args: Parameters<SourceClient['changes']>): Promise<Changes> {
+    const changes = await super.changes(...args);
+    this.runIds.add(changes.runId);
+    if (changes.snapshot) this.snapshots += 1;
+    return changes;
+  }
+}
+
+function eventOf(source: string, id: string, data: unknown = {}): Event {
+  return { id, source, type: 'post', time: new Date().toISOString(), data };
+}
+
+function exhausted(cause: proto.temporal.api.enums.v1.ResourceExhaustedCause): Error {
+  const { ResourceExhaustedFailure } = proto.temporal.api.errordetails.v1;
+  const value = ResourceExhaustedFailure.encode({ cause }).finish();
+  const type = 'temporal.api.errordetails.v1.ResourceExhaustedFailure';
+  return grpcError(CODE.RESOURCE_EXHAUSTED, { type, value });
+}
+
+function noNamespace(): Detail {
+  const { NamespaceNotFoundFailure } = proto.temporal.api.errordetails.v1;
+  const value = NamespaceNotFoundFailure.encode({ namespace: 'nowhere' }).finish();
+  return { type: 'temporal.api.errordetails.v1.NamespaceNotFoundFailure', value };
+}
+
+interface Detail {
+  readonly type: string;
+  readonly value: Uint8Array;
+}
+
+/** An error as the server's answer makes it. */
+function grpcError(code: number, detail?: Detail): Error {
+  const details = detail && [
+    { type_url: `type.googleapis.com/${detail.type}`, value: detail.value },
+  ];
+  const status = details && proto.google.rpc.Status.encode({ code, details }).finish();
+  const metadata = {
+    get: (key: string) =>
+      key === 'grpc-status-details-bin' && status ? [Buffer.from(status)] : [],
+  };
+  return Object.assign(new Error('refused'), { code, details: 'refused', metadata });
+}
