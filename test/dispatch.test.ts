@@ -54,15 +54,11 @@ describe('An event', () => {
       const started = Array.from({ length: count }, () => app.start('collect', { subscriptions }));
       const collecting = await Promise.all(started);
       await untilVersion(app, source, count);
-      for (const id of ['one', 'two', 'end']) {
+      for (const id of ['one', 'end']) {
         const posted = await postUntilAccepted([app.ingress.url], { source, id, body: {} });
         assert.equal(posted.queued, true);
       }
-      const received = await Promise.all(collecting.map(receivedBy));
-      assert.deepEqual(
-        received,
-        collecting.map(() => ['one', 'two']),
-      );
+      for (const handle of collecting) assert.deepEqual(await receivedBy(handle), ['one']);
     });
   });
 

@@ -108,13 +108,15 @@ describe('While there is no worker', () => {
     const source = 'twice';
     const app = await startUncached(server, {
       sources: [source],
-      triggers: [{ name: 'starting', source, filter: '', workflow: 'returnEvent' }],
+      triggers: [
+        { name: 'starting', source, filter: 'data.body.json.start', workflow: 'returnEvent' },
+      ],
     });
     try {
       const collecting = await startCollecting(app, [[source, '']]);
       await goAway(app, source);
       for (const id of ['one', 'one', 'two', 'one']) {
-        const posted = await postInTime(app, source, { id, body: {} });
+        const posted = await postInTime(app, source, { id, body: { start: true } });
         assert.deepEqual([posted.status, posted.queued], [202, true]);
       }
       await app.startWorker();
