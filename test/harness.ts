@@ -34,8 +34,8 @@ import { progressQuery, type Progress } from './workflows/listening.ts';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const WORKFLOWS_PATH = fileURLToPath(new URL('workflows/index.ts', import.meta.url));
 
-/** How long `until` waits for a condition. */
-const UNTIL_MS_MAX = 60_000;
+/** How long `until` waits for a condition: long, because machines are slow when they are busy. */
+const UNTIL_MS_MAX = 240_000;
 
 Runtime.install({
   logger: new DefaultLogger('ERROR'),

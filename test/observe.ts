@@ -36,12 +36,16 @@ export async function untilDispatched(app: TestApp, source: string): Promise<voi
 }
 
 /**
- * Posts events that say that they are for `warmUp`, until one is not queued: the ingress knows
- * of all subscriptions now, and needs no worker for the next event.
+ * Posts events that say that they are for `warmUp`, until one is not queued and the source has
+ * nothing to do: the ingress knows of all subscriptions now, and needs no worker to know it.
  */
 export async function warmUp(app: TestApp, source: string): Promise<void> {
   await until(`the ingress knows of the subscriptions of ${source}`, async () => {
     return !(await deliver(app, source, { warmUp: true })).queued;
+  });
+  await until(`${source} has nothing to do`, async () => {
+    const { raw } = await app.client.workflow.getHandle(sourceWorkflowId(source)).describe();
+    return !raw.pendingWorkflowTask;
   });
 }
 
