@@ -4,8 +4,9 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 
-import type { Client } from '@temporalio/client';
+import type { Client, WorkflowHandle } from '@temporalio/client';
 import proto from '@temporalio/proto';
 
 import { createDispatcher, connectWithoutRetry } from '../dispatch/dispatcher.ts';
@@ -90,7 +91,7 @@ describe('An event', () => {
       const stuck = await startCollecting(app, [[source, '']]);
       const free = await startCollecting(app, [[source, '']]);
       const failures = new Map([[stuck.workflowId, grpcError(CODE.UNAVAILABLE)]]);
-      const dispatcher = dispatcherWith(app.client, source, failures);
+      const dispatcher = dispatcherWith(app.client, source, { failures });
       try {
         const dispatching = dispatcher.dispatch(eventOf(source, 'one'));
         const { queued } = await dispatching;
@@ -106,13 +107,44 @@ describe('An event', () => {
     });
   });
 
+  test('for the backlog waits until those before it have been signalled', async () => {
+    const source = 'behind';
+    await withApp(server, source, async (app) => {
+      const collecting = await startCollecting(app, [[source, '']]);
+      const registrations = Array.from({ length: FAN_OUT_MAX + 1 }, (_, index) => ({
+        id: randomUUID(),
+        filter: 'data.wide',
+        workflowId: `ghost ${index}`,
+        firstRunId: randomUUID(),
+      }));
+      await new SourceClient(app.client).register(source, { registrations });
+      const slowMs = new Map([[collecting.workflowId, 2 * STUCK_MS]]);
+      const dispatcher = dispatcherWith(app.client, source, { slowMs });
+      try {
+        await dispatcher.warmUp();
+        const dispatched = await Promise.all([
+          dispatcher.dispatch(eventOf(source, 'one')),
+          dispatcher.dispatch(eventOf(source, 'two', { wide: true })),
+        ]);
+        assert.deepEqual(
+          dispatched.map(({ queued }) => queued),
+          [false, true],
+        );
+        await dispatcher.dispatch(eventOf(source, 'end'));
+        assert.deepEqual(await receivedBy(collecting), ['one', 'two']);
+      } finally {
+        dispatcher.close();
+      }
+    });
+  });
+
   test('is acknowledged when one workflow takes no more signals', async () => {
     const source = 'refusing';
     await withApp(server, source, async (app) => {
       const refusing = await startCollecting(app, [[source, '']]);
       const free = await startCollecting(app, [[source, '']]);
       const failures = new Map([[refusing.workflowId, grpcError(CODE.INVALID_ARGUMENT)]]);
-      const dispatcher = dispatcherWith(app.client, source, failures);
+      const dispatcher = dispatcherWith(app.client, source, { failures });
       try {
         const { signalled, queued } = await dispatcher.dispatch(eventOf(source, 'one'));
         assert.deepEqual([signalled, queued], [1, false]);
@@ -130,7 +162,7 @@ describe('An event', () => {
     await withApp(server, source, async (app) => {
       const collecting = await startCollecting(app, [[source, '']]);
       const failures = new Map([[collecting.workflowId, grpcError(CODE.RESOURCE_EXHAUSTED)]]);
-      const dispatcher = dispatcherWith(app.client, source, failures);
+      const dispatcher = dispatcherWith(app.client, source, { failures });
       try {
         await assert.rejects(
           dispatcher.dispatch(eventOf(source, 'one')),
@@ -188,7 +220,7 @@ describe('An event', () => {
     const observed = new ObservedSource(app.client);
     const reading = new Subscribers(source, observed);
     // Nothing can be signalled through this one, so that all goes through the backlog.
-    const backlogged = dispatcherWith(app.client, source, 'all');
+    const backlogged = dispatcherWith(app.client, source, { failures: 'all' });
     const over = new AbortController();
     try {
       const names = Array.from({ length: workflows }, (_, index) => `racer${index}`);
@@ -278,19 +310,31 @@ async function untilVersion(app: TestApp, source: string, version: number): Prom
   });
 }
 
-/** A dispatcher whose signals to some workflows fail. */
+interface Trouble {
+  /** What comes of a signal to a workflow. */
+  readonly failures?: ReadonlyMap<string, Error> | 'all';
+  /** How long a signal to a workflow takes. */
+  readonly slowMs?: ReadonlyMap<string, number>;
+}
+
+/** A dispatcher that has trouble with its signals to some workflows. */
 function dispatcherWith(
   client: Client,
   source: string,
-  failures: ReadonlyMap<string, Error> | 'all',
+  { failures = new Map(), slowMs = new Map() }: Trouble,
 ): SourceDispatcher {
   const lanesClient = {
     connection: client.connection,
     workflow: {
       getHandle(workflowId: string) {
         const failure = failures === 'all' ? grpcError(CODE.UNAVAILABLE) : failures.get(workflowId);
-        if (failure === undefined) return client.workflow.getHandle(workflowId);
-        return { signal: () => Promise.reject(failure) };
+        return {
+          async signal(...signal: Parameters<WorkflowHandle['signal']>) {
+            if (failure !== undefined) throw failure;
+            await setTimeout(slowMs.get(workflowId) ?? 0);
+            await client.workflow.getHandle(workflowId).signal(...signal);
+          },
+        };
       },
     },
   } as unknown as Client;

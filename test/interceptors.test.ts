@@ -13,7 +13,7 @@ import {
   type TestApp,
   type TestServer,
 } from './harness.ts';
-import { deliver, goOn, NO_WARM_UP, warmUp } from './observe.ts';
+import { deliver, goOn, NO_WARM_UP, untilDispatched, warmUp } from './observe.ts';
 
 const SOURCE = 'watched';
 
@@ -38,7 +38,10 @@ for (const [whose, file] of MODULES) {
         sources: [SOURCE],
         otherInterceptorModules: [fileURLToPath(new URL(`workflows/${file}`, import.meta.url))],
         // Where OpenTelemetry's interceptors send what they have measured.
-        workerOptions: { sinks: { exporter: { export: { fn() {} } } } },
+        workerOptions: {
+          sinks: { exporter: { export: { fn() {} } } },
+          stickyQueueScheduleToStartTimeout: 100,
+        },
         activities: {
           hold: async (name: string) => {
             held.add(name);
@@ -66,9 +69,10 @@ for (const [whose, file] of MODULES) {
       await app.stopWorker();
       for (const [index, id] of ids.entries()) {
         if (index === 2) await goOn(handle);
-        assert.equal((await deliver(app, SOURCE, {}, id)).signalled, 1);
+        await app.post(SOURCE, {}, id);
       }
       await app.startWorker();
+      await untilDispatched(app, SOURCE);
       assert.deepEqual(await receivedAfter(handle), ids);
     });
 
@@ -77,7 +81,7 @@ for (const [whose, file] of MODULES) {
       await until('the task waits', () => held.has(SOURCE));
       await warmUp(app, SOURCE);
       const ids = ['five', 'six', 'seven'].map((id) => `${file} ${id}`);
-      for (const id of ids) assert.equal((await deliver(app, SOURCE, {}, id)).signalled, 1);
+      for (const id of ids) await deliver(app, SOURCE, {}, id);
       released.add(SOURCE);
       assert.deepEqual(await receivedAfter(handle), ids);
     });

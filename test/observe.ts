@@ -27,6 +27,11 @@ export async function deliver(
   return posted;
 }
 
+/** The workflow that a trigger has started with an event; the answer for a queued one names none. */
+export function startedBy(app: TestApp, trigger: string, { id }: Posted): WorkflowHandle {
+  return app.client.workflow.getHandle(`${trigger}/${id}`);
+}
+
 /** Waits until nothing is in the backlog of a source: its events are where they have to go. */
 export async function untilDispatched(app: TestApp, source: string): Promise<void> {
   await until(`the backlog of ${source} is empty`, async () => {

@@ -76,6 +76,22 @@ describe('Order', () => {
     });
   });
 
+  test('... also if the second came to an ingress that has read the source long before', async () => {
+    const source = 'resting';
+    await withApp({ server, source }, async (app, [one = '']) => {
+      const collecting = await startCollecting(app, [[source, '']]);
+      // Reads the source when it starts, and not again until its first event.
+      const resting = await app.startIngress();
+      await app.stopWorker();
+      await new SourceClient(app.client).unregister(source, [randomUUID()]);
+      const first = await postUntilAccepted([one], { source, id: 'first', body: {} });
+      assert.equal(first.queued, true);
+      await postUntilAccepted([resting.url], { source, id: 'second', body: {} });
+      await app.startWorker();
+      assert.deepEqual(await collected(app, collecting, source), ['first', 'second']);
+    });
+  });
+
   test('... also while a backlog that grew with no worker is worked off', async () => {
     const source = 'returning';
     await withApp({ server, source, ingresses: 2 }, async (app, urls) => {

@@ -21,7 +21,7 @@ interface RecordedHistory {
 const names = readdirSync(HISTORIES).filter((name) => name.endsWith('.json'));
 const bundles = {
   library: bundleSourceWorkflows(),
-  user: bundleWorkflows(fileURLToPath(new URL('workflows/index.ts', import.meta.url))),
+  user: bundleWorkflows(fileURLToPath(new URL('workflows/replayed.ts', import.meta.url))),
 };
 
 test('there are histories of the workflows of the library and of its users', () => {

@@ -3,30 +3,56 @@
 //
 //   node --conditions=source --import tsx test/histories/record.ts
 
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 
-import { SOURCE_TASK_QUEUE, SOURCE_WORKFLOW_TYPE } from '../../workflows/messages.ts';
+import { SourceClient } from '../../dispatch/source-client.ts';
+import {
+  SOURCE_TASK_QUEUE,
+  SOURCE_WORKFLOW_TYPE,
+  sourceWorkflowId,
+} from '../../workflows/messages.ts';
+import { heldBy, startedBy, untilDispatched } from '../observe.ts';
 import { startApp, startServer, until, untilReceived, untilSubscribed } from '../harness.ts';
 
 const server = await startServer();
-// A source that continues as new soon, so that this is in its history.
-await server.client.workflow.start(SOURCE_WORKFLOW_TYPE, {
-  workflowId: 'nextevent/source/recorded',
-  taskQueue: SOURCE_TASK_QUEUE,
-  args: [{ source: 'recorded', signalsPerRun: 20 }],
-});
+// Sources that continue as new soon, so that this is in their histories.
+for (const [source, signalsPerRun] of [
+  ['recorded', 20],
+  ['chained', 5],
+] as const) {
+  await server.client.workflow.start(SOURCE_WORKFLOW_TYPE, {
+    workflowId: sourceWorkflowId(source),
+    taskQueue: SOURCE_TASK_QUEUE,
+    args: [{ source, signalsPerRun }],
+    memo: { version: 0, backlog: 0, stateBytes: 0 },
+  });
+}
 const app = await startApp(server, {
-  sources: ['recorded'],
-  triggers: [{ name: 'started', source: 'recorded', filter: 'data.body.json.start', workflow: 'returnEvent' }],
+  sources: ['recorded', 'chained', 'orders', 'approvals'],
+  triggers: [
+    {
+      name: 'started',
+      source: 'recorded',
+      filter: 'data.body.json.start',
+      workflow: 'returnEvent',
+    },
+    { name: 'on-order', source: 'orders', filter: '', workflow: 'approval' },
+  ],
+  workflowsPath: fileURLToPath(new URL('../workflows/replayed.ts', import.meta.url)),
 });
 
 await recordListener();
 await recordCancelled();
 await recordBacklog();
+await recordTimeouts();
+await recordRelay();
+await recordApproval();
+await recordChain();
 
 await app.stop();
 await server.stop();
@@ -79,13 +105,80 @@ async function recordBacklog(): Promise<void> {
   await keep('stored-event', 'nextevent/event/recorded/n7');
 }
 
+/** Waits with a timeout, in vain too; a refused filter; and the end of a subscription. */
+async function recordTimeouts(): Promise<void> {
+  const handle = await app.start('recordedListener', 'chained');
+  await untilSubscribed(handle, 2);
+  await app.post('chained', { side: 'left' });
+  await untilReceived(handle, 1);
+  await app.post('chained', { side: 'right' });
+  await untilSubscribed(handle, 3);
+  await app.post('chained', { side: 'left' });
+  await app.post('chained', { side: 'right' });
+  await handle.result();
+  await keep('timeouts', handle.workflowId);
+}
+
+/** Runs that leave unread events to the next. */
+async function recordRelay(): Promise<void> {
+  const handle = await app.start('recordedRelay', 'chained');
+  await untilSubscribed(handle, 1);
+  // More at once than a run takes, and one of them twice.
+  const ids = ['one', 'two', 'three', 'four', 'four', 'five', 'six'];
+  await Promise.all(ids.map((id) => app.post('chained', {}, id)));
+  await handle.result();
+  await keepRuns('continued', handle.workflowId);
+}
+
+async function recordApproval(): Promise<void> {
+  const order = { id: 'A-17', decideWithinMs: 60_000 };
+  const handle = startedBy(app, 'on-order', await app.post('orders', order));
+  await until('it waits for a decision', async () => {
+    const held = await heldBy(app.client, 'approvals').catch(() => undefined);
+    return held?.subscriptions.length === 1;
+  });
+  await app.post('approvals', { order: 'A-17', approved: true });
+  await handle.result();
+  await keep('approval', handle.workflowId);
+}
+
+/** Every run of a source, with a backlog in one of them. */
+async function recordChain(): Promise<void> {
+  const handle = await app.start('recordedWaiter', 'chained');
+  await untilSubscribed(handle, 1);
+  await app.stopWorker();
+  await new SourceClient(app.client).unregister('chained', [randomUUID()]);
+  for (const id of ['queued', 'queued too']) await app.post('chained', {}, id);
+  await app.startWorker();
+  await untilDispatched(app, 'chained');
+  await handle.result();
+  await keepRuns('chained-source', sourceWorkflowId('chained'));
+}
+
+/** Keeps every run of a chain, the newest one last. */
+async function keepRuns(name: string, workflowId: string): Promise<void> {
+  const runIds: string[] = [];
+  let runId = (await server.client.workflow.getHandle(workflowId).describe()).runId;
+  while (runId !== '') {
+    runIds.unshift(runId);
+    const handle = server.client.workflow.getHandle(workflowId, runId);
+    const [started] = (await handle.fetchHistory()).events ?? [];
+    runId = started?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId ?? '';
+  }
+  for (const [index, id] of runIds.entries()) await keep(`${name}-${index + 1}`, workflowId, id);
+}
+
 async function keep(name: string, workflowId: string, runId?: string): Promise<void> {
   const path = fileURLToPath(new URL(`${name}.json`, import.meta.url));
   if (existsSync(path)) return;
   const history = await server.client.workflow.getHandle(workflowId, runId).fetchHistory();
-  // Who did it is of no interest, and names a machine.
-  const json = JSON.stringify(JSON.parse(historyToJSON(history)), (key, value: unknown) =>
-    key === 'identity' ? 'recorder' : value,
-  );
+  const json = JSON.stringify(JSON.parse(historyToJSON(history)), neutral);
   await writeFile(path, `${json}\n`);
+}
+
+/** Who did it is of no interest, and names a machine. */
+function neutral(key: string, value: unknown): unknown {
+  if (key === 'identity') return 'recorder';
+  if (key === 'stackTrace') return '';
+  return typeof value === 'string' ? value.replace(/^\d+@[^:]*$/, 'recorder') : value;
 }

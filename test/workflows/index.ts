@@ -7,3 +7,4 @@ export * from './subscribing.ts';
 export * from './waiting.ts';
 export * from './reading.ts';
 export * from './continuing.ts';
+export * from './recorded.ts';

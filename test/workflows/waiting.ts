@@ -175,7 +175,8 @@ export async function cancelWhenTold(source: string): Promise<string[]> {
   await stage.untilTold(1);
   scope.cancel();
   const first = nameOf(await waiting);
-  return [first, nameOf(await nextEvent(id, { timeout: 0 }))];
+  const timeout = first === 'CancelledFailure' ? '20 seconds' : 0;
+  return [first, nameOf(await nextEvent(id, { timeout }))];
 }
 
 /** What a race leaves behind, without a scope and with one. */
