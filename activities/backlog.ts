@@ -9,7 +9,7 @@ import { matchSubscribers } from '../dispatch/matcher.ts';
 import { CALL_MS_MAX, type SourceClient } from '../dispatch/source-client.ts';
 import { Subscribers } from '../dispatch/subscribers.ts';
 import type { Subscription, SubscriptionId } from '../events/subscription.ts';
-import type { PlacedEntry } from '../workflows/messages.ts';
+import { storedEventWorkflowId, type PlacedEntry } from '../workflows/messages.ts';
 
 /** How many events are on their way at once. */
 const IN_FLIGHT_MAX = 32;
@@ -67,8 +67,13 @@ async function dispatchEntries(
   entries: readonly PlacedEntry[],
 ): Promise<void> {
   const load = (id: string) => retrying(CALL_MS_MAX, () => client.loadEvent(id));
-  const events = await Promise.all(entries.map(({ storedIn }) => load(storedIn)));
+  const events = await Promise.all(
+    entries.map(({ eventId: id, storedIn = storedEventWorkflowId({ source, id }) }) =>
+      load(storedIn),
+    ),
+  );
   const gone: SubscriptionId[] = [];
+  const refused: SubscriptionId[] = [];
   const signals = entries.flatMap((entry, place) => {
     const event = events[place];
     if (event === undefined) return [];
@@ -78,6 +83,7 @@ async function dispatchEntries(
       if (outcome === 'gone') gone.push(...subscriptions);
       if (outcome === 'refused') {
         console.error(`${target.workflowId} takes no more signals: it got no ${event.id}`);
+        refused.push(...subscriptions);
       }
       if (outcome === 'stuck' || outcome === 'overloaded') {
         throw new Error(`${target.workflowId} takes no signal`);
@@ -86,10 +92,22 @@ async function dispatchEntries(
   });
   await Promise.all(signals);
   if (gone.length > 0) await client.unregister(source, gone);
+  for (const [undeliverable, ids] of countRefused(refused)) {
+    await client.suspend(source, { ids, undeliverable });
+  }
+}
+
+/** Those that missed as many events each, by how many. */
+function countRefused(refused: readonly SubscriptionId[]): Map<number, SubscriptionId[]> {
+  const counts = new Map<SubscriptionId, number>();
+  for (const id of refused) counts.set(id, (counts.get(id) ?? 0) + 1);
+  const byCount = new Map<number, SubscriptionId[]>();
+  for (const [id, count] of counts) byCount.set(count, [...(byCount.get(count) ?? []), id]);
+  return byCount;
 }
 
 /** Whether the event has yet to reach the subscription: it was there, and nobody has tried. */
-function isFor(entry: PlacedEntry, { seq, workflowId }: Subscription): boolean {
-  if (seq > entry.place) return false;
+function isFor(entry: PlacedEntry, { seq, from = seq, workflowId }: Subscription): boolean {
+  if (from > entry.place) return false;
   return seq > entry.after || entry.leftOver?.includes(workflowId) === true;
 }

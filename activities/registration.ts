@@ -12,17 +12,34 @@ export interface RegistrationRequest extends Registration {
   readonly source: string;
 }
 
+/** What a workflow has to know of its registration. */
+export interface Registered {
+  /** The source that the name stands for, if the workflow's search attribute is to name it. */
+  readonly searchable?: string;
+}
+
+/** A source that has lost its state asked this workflow to register again. */
+export interface Recovery {
+  readonly source: string;
+  readonly workflowId: string;
+}
+
+type Held = Pick<RegistrationRequest, 'id' | 'source'>;
+
 export interface RegistrationDeps {
   readonly client: SourceClient;
   readonly sizes: StateSizes;
+  /** Whether the namespace has the search attribute. */
+  readonly isSearchable: boolean;
   /** The source that a name stands for. Throws for one that stands for none, or for two. */
   readonly resolveSource: (name: string) => string;
 }
 
-export function createRegistrationActivities({ client, sizes, resolveSource }: RegistrationDeps) {
+export function createRegistrationActivities(deps: RegistrationDeps) {
+  const { client, sizes, isSearchable, resolveSource } = deps;
   return {
     /** Checks the source and the filter; durable in the source workflow once it returns. */
-    async nexteventRegister(request: RegistrationRequest): Promise<void> {
+    async nexteventRegister(request: RegistrationRequest): Promise<Registered> {
       const { source: name, ...registration } = request;
       const source = refusing(request, () => resolveSource(name));
       refusing(request, () => compileFilter(registration.filter));
@@ -32,28 +49,49 @@ export function createRegistrationActivities({ client, sizes, resolveSource }: R
         throw ApplicationFailure.nonRetryable(message, 'SourceFullError');
       }
       await client.register(source, { registrations: [registration] });
+      return isSearchable ? { searchable: source } : {};
     },
 
-    /** For a workflow that was reset: what it holds may have been removed meanwhile. */
-    async nexteventRegisterAgain(requests: readonly RegistrationRequest[]): Promise<void> {
-      for (const { source, ...registration } of requests) {
-        await client.register(resolveSource(source), {
-          registrations: [registration],
+    /** For a workflow whose sources may have dropped or suspended what it holds. */
+    async nexteventRegisterAgain(
+      requests: readonly RegistrationRequest[],
+      recovery?: Recovery,
+    ): Promise<void> {
+      const bySource = new Map<string, Registration[]>(recovery && [[recovery.source, []]]);
+      for (const { source: name, ...registration } of requests) {
+        const source = resolveSource(name);
+        bySource.set(source, [...(bySource.get(source) ?? []), registration]);
+      }
+      for (const [source, registrations] of bySource) {
+        const recovered = source === recovery?.source ? recovery.workflowId : undefined;
+        await client.register(source, {
+          registrations,
           again: true,
+          ...(recovered !== undefined && { recovered }),
         });
       }
     },
 
-    async nexteventUnregister(
-      ended: ReadonlyArray<{ readonly id: SubscriptionId; readonly source: string }>,
-    ): Promise<void> {
-      const idsByName = new Map<string, SubscriptionId[]>();
-      for (const { id, source } of ended) {
-        idsByName.set(source, [...(idsByName.get(source) ?? []), id]);
+    async nexteventUnregister(ended: readonly Held[]): Promise<void> {
+      for (const [source, ids] of groupBySource(ended)) await client.unregister(source, ids);
+    },
+
+    /** For a workflow whose run takes no more events. */
+    async nexteventSuspend(held: readonly Held[]): Promise<void> {
+      for (const [source, ids] of groupBySource(held)) {
+        await client.suspend(source, { ids, undeliverable: 0 });
       }
-      for (const [name, ids] of idsByName) await client.unregister(resolveSource(name), ids);
     },
   };
+
+  function groupBySource(held: readonly Held[]): Map<string, SubscriptionId[]> {
+    const ids = new Map<string, SubscriptionId[]>();
+    for (const { id, source: name } of held) {
+      const source = resolveSource(name);
+      ids.set(source, [...(ids.get(source) ?? []), id]);
+    }
+    return ids;
+  }
 }
 
 /** What the check refuses, no retry cures: it becomes the failure of `subscribe`. */

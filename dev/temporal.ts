@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { checkPort, freePort, HOST, isListening } from './ports.ts';
 import { NAMESPACE, prepareServer } from './temporal-ready.ts';
 import { watchOver } from './watchdog.ts';
+import { SOURCE_ATTRIBUTE } from '../workflows/messages.ts';
 
 /** Time for a server to answer after its start, in milliseconds. */
 const READY_MS_MAX = 60_000;
@@ -23,6 +24,8 @@ const STARTS_MAX = 3;
 
 /** Lines of the server's output that are kept, to be shown if it fails. */
 const OUTPUT_LINES_MAX = 20;
+
+const SEARCH_ATTRIBUTES = { [SOURCE_ATTRIBUTE]: 'KeywordList' };
 
 /**
  * A wake-up takes 57 ms without the first two, because the server pauses between tasks that
@@ -62,7 +65,7 @@ export interface TemporalOptions {
   /**
    * Search attributes to add, by name, with their types: `Keyword`, `Int` and so on.
    *
-   * @default none
+   * @default that of this library
    */
   readonly searchAttributes?: Readonly<Record<string, string>>;
 }
@@ -163,7 +166,7 @@ export function withoutTemporal(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 }
 
 function argumentsOf(options: TemporalOptions, { port, uiPort }: Ports): string[] {
-  const { dbFilename, tuned = true, searchAttributes = {} } = options;
+  const { dbFilename, tuned = true, searchAttributes = SEARCH_ATTRIBUTES } = options;
   const attributes = Object.entries(searchAttributes).map(([name, type]) => `${name}=${type}`);
   return [
     'server',

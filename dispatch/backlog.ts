@@ -35,7 +35,7 @@ export class BacklogWriter {
     this.#client = client;
   }
 
-  store(event: Event): Promise<string> {
+  store(event: Event): Promise<void> {
     return this.#client.storeEvent(event);
   }
 

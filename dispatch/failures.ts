@@ -57,7 +57,13 @@ function isBusyWorkflow(error: Parameters<typeof getGrpcStatusDetails>[0]): bool
 const RETRY_MS_MIN = 20;
 const RETRY_MS_MAX = 500;
 
-/** Calls until it succeeds, `forMs` have passed, or the failure is one that waiting can't cure. */
+/** How long an overloaded server is left alone by those that do not give up. */
+const OVERLOADED_MS_MIN = 1_000;
+
+/**
+ * Calls until it succeeds, `forMs` have passed, or the failure is one that waiting can't cure. A
+ * server that is overloaded is asked again only by those that wait for ever.
+ */
 export async function retrying<T>(forMs: number, call: () => Promise<T>): Promise<T> {
   const deadline = performance.now() + forMs;
   for (let waitMs = RETRY_MS_MIN; ; waitMs = Math.min(2 * waitMs, RETRY_MS_MAX)) {
@@ -65,9 +71,10 @@ export async function retrying<T>(forMs: number, call: () => Promise<T>): Promis
       return await call();
     } catch (error) {
       const kind = toFailureKind(error);
-      const isFinal = kind === 'gone' || kind === 'refused';
+      const isOverloaded = kind === 'overloaded';
+      const isFinal = kind === 'gone' || kind === 'refused' || (isOverloaded && forMs < Infinity);
       if (isFinal || performance.now() + waitMs > deadline) throw error;
-      await sleep(waitMs);
+      await sleep(isOverloaded ? OVERLOADED_MS_MIN + Math.random() * OVERLOADED_MS_MIN : waitMs);
     }
   }
 }

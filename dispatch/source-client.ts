@@ -19,12 +19,15 @@ import {
   SOURCE_WORKFLOW_TYPE,
   sourceWorkflowId,
   STORED_EVENT_WORKFLOW_TYPE,
+  storedEventWorkflowId,
+  suspendSignal,
   unregisterSignal,
   type BacklogEntry,
   type Changes,
   type ChangesRequest,
   type RegisterRequest,
   type SourceMemo,
+  type SuspendRequest,
 } from '../workflows/messages.ts';
 import { retrying, toFailureKind } from './failures.ts';
 
@@ -40,12 +43,27 @@ const ATTEMPT_MS_MAX = 1_500;
 /** How long a query may take. Past it, nobody is there to answer in time. */
 export const QUERY_MS_MAX = 350;
 
+/**
+ * At so many events in the history of its run a source takes no more events into its backlog:
+ * at 10,000 signals the server refuses any, and at 50 MiB of history it ends the workflow. With
+ * a worker a run is never that long.
+ */
+export const RUN_EVENTS_MAX = 7_000;
+
+/** ... or at so many bytes; what is dispatched from it is in the history a second time. */
+export const RUN_BYTES_MAX = 16 * 1024 * 1024;
+
+/** For so long after it was seen that there is no such source, whoever starts it says so. */
+const ABSENT_MS_MAX = 5_000;
+
 /** What a source workflow shows without a worker. */
 export interface SourceDescription {
   readonly runId: string;
   readonly isRunning: boolean;
   /** Whether there is a workflow task that nobody has completed yet. */
   readonly isPending: boolean;
+  /** Whether its run takes more events into the backlog. */
+  readonly hasRoom: boolean;
   readonly memo: SourceMemo | undefined;
 }
 
@@ -62,6 +80,8 @@ export async function startOnce(start: () => Promise<unknown>): Promise<void> {
 
 export class SourceClient {
   readonly #client: Client;
+  /** When it was seen last that there is no such source. */
+  readonly #absentAt = new Map<string, number>();
 
   constructor(client: Client) {
     this.#client = client;
@@ -81,6 +101,19 @@ export class SourceClient {
     await retrying(CALL_MS_MAX, () => this.#signal(source, acceptSignal, { entries }));
   }
 
+  async suspend(source: string, request: SuspendRequest): Promise<void> {
+    await retrying(CALL_MS_MAX, () => this.#signal(source, suspendSignal, request));
+  }
+
+  /** Starts a source workflow that has ended, so that it recovers. */
+  async restart(source: string): Promise<void> {
+    await startOnce(() =>
+      this.#attempt(() =>
+        this.#client.workflow.start(SOURCE_WORKFLOW_TYPE, this.#startOptions(source)),
+      ),
+    );
+  }
+
   /**
    * Reads its mutable state: strongly consistent, with no worker. `undefined`: there is none.
    *
@@ -97,17 +130,22 @@ export class SourceClient {
       );
       const { workflowExecutionInfo: info, pendingWorkflowTask } = described;
       const fields = info?.memo?.fields;
+      this.#absentAt.delete(source);
       return {
         runId: info?.execution?.runId ?? '',
         isRunning: info?.status === RUNNING,
         isPending: Boolean(pendingWorkflowTask),
+        hasRoom:
+          Number(info?.historyLength ?? 0) < RUN_EVENTS_MAX &&
+          Number(info?.historySizeBytes ?? 0) < RUN_BYTES_MAX,
         memo: (await decodeMapFromPayloads(options.loadedDataConverter, fields)) as
           | SourceMemo
           | undefined,
       };
     } catch (error) {
-      if (toFailureKind(error) === 'gone') return undefined;
-      throw error;
+      if (toFailureKind(error) !== 'gone') throw error;
+      this.#absentAt.set(source, performance.now());
+      return undefined;
     }
   }
 
@@ -119,8 +157,8 @@ export class SourceClient {
   }
 
   /** Stores the body of an event. Again with the same id: keeps the first. */
-  async storeEvent(event: Event): Promise<string> {
-    const workflowId = `nextevent/event/${event.source}/${event.id}`;
+  async storeEvent(event: Event): Promise<void> {
+    const workflowId = storedEventWorkflowId(event);
     await startOnce(() =>
       this.#attempt(() =>
         this.#client.workflow.start(STORED_EVENT_WORKFLOW_TYPE, {
@@ -131,7 +169,6 @@ export class SourceClient {
         }),
       ),
     );
-    return workflowId;
   }
 
   async loadEvent(workflowId: string): Promise<Event> {
@@ -147,14 +184,28 @@ export class SourceClient {
     // back schedules no workflow task, and nobody could see that there is something new.
     return this.#attempt(async () => {
       await this.#client.workflow.signalWithStart(SOURCE_WORKFLOW_TYPE, {
-        workflowId: sourceWorkflowId(source),
-        taskQueue: SOURCE_TASK_QUEUE,
-        args: [{ source }],
-        memo: { version: 0, backlog: 0, stateBytes: 0 } satisfies SourceMemo,
+        ...this.#startOptions(source),
         signal: signal as SignalDefinition<unknown[]>,
         signalArgs: [argument],
       });
     });
+  }
+
+  #startOptions(source: string) {
+    const absentAt = this.#absentAt.get(source) ?? Number.NEGATIVE_INFINITY;
+    const isFirst = performance.now() - absentAt < ABSENT_MS_MAX;
+    return {
+      workflowId: sourceWorkflowId(source),
+      taskQueue: SOURCE_TASK_QUEUE,
+      args: [{ source, ...(isFirst && { isFirst }) }],
+      staticSummary: `subscriptions and backlog of the source ${source}`,
+      memo: {
+        version: 0,
+        backlog: 0,
+        stateBytes: 0,
+        ...(!isFirst && { recovering: true as const }),
+      } satisfies SourceMemo,
+    };
   }
 
   #attempt<T>(call: () => Promise<T>): Promise<T> {

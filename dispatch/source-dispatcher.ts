@@ -27,6 +27,9 @@ const REFRESH_MS = 120;
 /** ... which it is until this long after its last event. */
 const IN_USE_MS = 30_000;
 
+/** When to try again while the backlog is full: a worker has to come first. */
+const FULL_RETRY_SECONDS = 10;
+
 type Decision = 'fast' | 'slow' | 'overloaded';
 
 interface Signalled {
@@ -77,6 +80,9 @@ export class SourceDispatcher {
 
   /** Reads the source before its first event comes. */
   async warmUp(): Promise<void> {
+    const described = await this.#deps.client.describe(this.#source).catch(() => undefined);
+    // Somebody has terminated it: the sooner it begins to recover, the fewer events wait for it.
+    if (described?.isRunning === false) await this.#deps.client.restart(this.#source);
     await this.#subscribers.refresh();
   }
 
@@ -140,6 +146,8 @@ export class SourceDispatcher {
     for (const [index, { target, ids }] of signalled.entries()) {
       if (outcomes[index] !== 'refused') continue;
       console.error(`${target.workflowId} takes no more signals: ${ids.join(', ')} got no event`);
+      // Neither: the next event finds again that it is refused, and is counted, too.
+      this.#deps.client.suspend(this.#source, { ids, undeliverable: 1 }).catch(() => {});
     }
     return outcomes;
   }
@@ -149,13 +157,17 @@ export class SourceDispatcher {
     leftOver: readonly Signalled[],
     turn: { before: Promise<unknown>; settle(): void },
   ): Promise<Dispatched> {
+    if (!this.#subscribers.hasRoom) {
+      throw new UnavailableError(`the backlog of ${this.#source} is full`, FULL_RETRY_SECONDS);
+    }
     this.#queueing.add(arrival);
-    const storedIn = await this.#backlog.store(arrival.event);
+    await this.#backlog.store(arrival.event);
     await turn.before;
+    const after = this.#matchedVersion(arrival);
     const durable = this.#backlog.accept({
       eventId: arrival.event.id,
-      storedIn,
-      after: this.#matchedVersion(arrival),
+      after,
+      ...(after > 0 && { chain: this.#subscribers.chain }),
       ...(leftOver.length > 0 && { leftOver: leftOver.map(({ target }) => target.workflowId) }),
     });
     turn.settle();

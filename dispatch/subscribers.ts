@@ -7,7 +7,7 @@
 // one strongly consistent query at a time.
 
 import { FilterIndex } from '../events/filter-index.ts';
-import type { Subscription } from '../events/subscription.ts';
+import type { Subscription, SubscriptionId } from '../events/subscription.ts';
 import type { Changes } from '../workflows/messages.ts';
 import { sleep, toFailureKind } from './failures.ts';
 import { QUERY_MS_MAX, type SourceClient } from './source-client.ts';
@@ -51,6 +51,8 @@ export class Subscribers {
   readonly #onReading: (reading: Reading) => void;
   readonly #readingMsMax: number;
   #index = new FilterIndex<Subscription>();
+  readonly #suspended = new Map<SubscriptionId, Subscription>();
+  #hasRoom = true;
   #firstRunId = '';
   #runId = '';
   #version = 0;
@@ -68,6 +70,16 @@ export class Subscribers {
 
   get index(): FilterIndex<Subscription> {
     return this.#index;
+  }
+
+  /** All of them, also those that are suspended and so not in the index. */
+  get subscriptions(): readonly Subscription[] {
+    return [...this.#index.values(), ...this.#suspended.values()];
+  }
+
+  /** Whether the source takes more events into its backlog. */
+  get hasRoom(): boolean {
+    return this.#hasRoom;
   }
 
   /** Every subscription up to this one is in the index. */
@@ -122,20 +134,25 @@ export class Subscribers {
 
   async #look(deadline: number): Promise<Found | undefined> {
     const described = await this.#client.describe(this.source);
+    this.#hasRoom = described?.hasRoom !== false || !described.isRunning;
     if (described === undefined) {
       this.#reset('');
       return { kind: 'current', backlog: 0 };
     }
     const { isPending, isRunning, memo, runId } = described;
-    // One that was ended holds nothing any more; the next signal to it starts another.
-    if (!isRunning) return UNKNOWN;
+    // One that was ended holds nothing any more; the next signal to it starts another, which
+    // asks for what it held.
+    if (!isRunning || memo?.recovering) {
+      this.#reset('');
+      return UNKNOWN;
+    }
     const isKnown = runId === this.#runId && memo && memo.version <= this.#version;
     if (!isPending && isKnown) return { kind: 'current', backlog: memo.backlog };
     // Only a worker changes these.
     const look = `${runId} ${memo?.version} ${memo?.backlog}`;
     if (look === this.#idle.look && performance.now() < this.#idle.until) return UNKNOWN;
     try {
-      return { kind: 'current', backlog: await this.#catchUp(deadline) };
+      return await this.#catchUp(deadline);
     } catch (error) {
       if (toFailureKind(error) !== 'retry') throw error;
       const now = performance.now();
@@ -144,8 +161,8 @@ export class Subscribers {
     }
   }
 
-  /** Asks for what changed, until nothing has. Returns the depth of the backlog. */
-  async #catchUp(deadline: number): Promise<number> {
+  /** Asks for what changed, until nothing has. */
+  async #catchUp(deadline: number): Promise<Found> {
     // Who answers once will go on: only the first answer has to come in time.
     let forMs = Math.min(QUERY_MS_MAX, deadline - performance.now());
     for (;;) {
@@ -162,26 +179,41 @@ export class Subscribers {
       this.#runId = first.runId;
       this.#version = first.version;
       // Several pages are of several moments: what changed between them is one more question.
-      if (page === first) return first.backlog;
+      if (page === first) return first.recovering ? UNKNOWN : toCurrent(first);
     }
   }
 
   #reset(firstRunId: string): void {
     this.#index = new FilterIndex();
+    this.#suspended.clear();
     this.#firstRunId = firstRunId;
     this.#runId = '';
     this.#version = 0;
   }
 
   #apply({ added, removed }: Changes): void {
-    for (const id of removed) this.#index.remove(id);
+    for (const id of removed) {
+      this.#index.remove(id);
+      this.#suspended.delete(id);
+    }
     for (const subscription of added) {
+      const { id, filter, suspended } = subscription;
+      this.#index.remove(id);
+      this.#suspended.delete(id);
+      if (suspended) {
+        this.#suspended.set(id, subscription);
+        continue;
+      }
       try {
-        this.#index.add(subscription.id, subscription.filter, subscription);
+        this.#index.add(id, filter, subscription);
       } catch (error) {
         // It was checked when it was registered, by another version of this program.
-        console.error(`subscription ${subscription.id} of ${this.source} is ignored:`, error);
+        console.error(`subscription ${id} of ${this.source} is ignored:`, error);
       }
     }
   }
+}
+
+function toCurrent({ backlog }: Changes): Found {
+  return { kind: 'current', backlog };
 }

@@ -10,10 +10,25 @@ export interface Registration {
   readonly workflowId: string;
   /** The first run of that workflow, so that a workflow id used again inherits nothing. */
   readonly firstRunId: string;
+  /** Tells the run that registered it from the others of its workflow: see `runTag`. */
+  readonly run?: string;
 }
 
 /** A running workflow's interest in a source. */
 export interface Subscription extends Registration {
   /** The source's version at which it was registered: its place in the source's order. */
   readonly seq: number;
+  /** It wants events from this version on, if that is not `seq`: it is as old as the source. */
+  readonly from?: number;
+  /** When it was registered, in milliseconds since 1970. */
+  readonly since?: number;
+  /** It gets no events: its workflow takes no more, until it continues as new. */
+  readonly suspended?: true;
+  /** How many events its workflow refused. */
+  readonly undeliverable?: number;
+}
+
+/** As much of a run id as tells the runs of one workflow apart. */
+export function runTag(runId: string): string {
+  return runId.slice(0, 8);
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
+import type { Registration } from '../events/subscription.ts';
 import { PAGE_BYTES_MAX, REMOVALS_MAX, Source } from '../workflows/source-state.ts';
 
 const run = { firstRunId: 'first', runId: 'run' };
@@ -9,7 +10,7 @@ describe('the state of a source', () => {
   test('answers what changed since a version, over runs too', () => {
     const source = sourceWith('a', 'b');
     const { version } = source;
-    source.register([registrationOf('c')], false);
+    register(source, [registrationOf('c')]);
     source.unregister(['a']);
     for (const kept of [source, nextRunOf(source)]) {
       const changes = kept.changes({ firstRunId: 'first', since: version }, run);
@@ -47,11 +48,11 @@ describe('the state of a source', () => {
 
   test('does not add twice, nor after its end came first', () => {
     const source = sourceWith('a');
-    source.register([registrationOf('a')], false);
+    register(source, [registrationOf('a')]);
     source.unregister(['late']);
-    source.register([registrationOf('late')], false);
+    register(source, [registrationOf('late')]);
     assert.deepEqual(idsOf(source), ['a']);
-    source.register([registrationOf('late')], true);
+    source.register({ registrations: [registrationOf('late')], again: true }, 0);
     assert.deepEqual(idsOf(source), ['a', 'late']);
   });
 
@@ -59,9 +60,9 @@ describe('the state of a source', () => {
     const ids = Array.from({ length: 3_000 }, (_, index) => `id-${index}`);
     const source = new Source(undefined);
     const filter = 'x'.repeat(1_000);
-    source.register(
+    register(
+      source,
       ids.map((id) => ({ ...registrationOf(id), filter })),
-      false,
     );
     const got: string[] = [];
     let pages = 0;
@@ -77,9 +78,9 @@ describe('the state of a source', () => {
 
   test('places an accepted event before every later subscription', () => {
     const source = sourceWith('a');
-    source.accept({ entries: [{ eventId: 'e1', storedIn: 'w1', after: 0 }] });
-    source.register([registrationOf('b')], false);
-    source.accept({ entries: [{ eventId: 'e2', storedIn: 'w2', after: 1 }] });
+    source.accept({ entries: [{ eventId: 'e1', after: 0 }] }, 'first');
+    register(source, [registrationOf('b')]);
+    source.accept({ entries: [{ eventId: 'e2', after: 1 }] }, 'first');
     const next = nextRunOf(source);
     assert.deepEqual(
       next.backlog.map(({ eventId, place }) => [eventId, place]),
@@ -104,9 +105,13 @@ describe('the state of a source', () => {
   });
 });
 
+function register(source: Source, registrations: readonly Registration[]): void {
+  source.register({ registrations }, 0);
+}
+
 function sourceWith(...ids: string[]): Source {
   const source = new Source(undefined);
-  source.register(ids.map(registrationOf), false);
+  register(source, ids.map(registrationOf));
   return source;
 }
 

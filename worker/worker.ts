@@ -10,6 +10,7 @@ import {
 } from '@temporalio/worker';
 
 import { createBacklogActivities } from '../activities/backlog.ts';
+import { createCareActivities } from '../activities/care.ts';
 import { deriveEvents } from '../activities/derive-events.ts';
 import { createRegistrationActivities } from '../activities/registration.ts';
 import { StateSizes } from '../activities/state-sizes.ts';
@@ -18,7 +19,8 @@ import { resolveSource } from '../config/subscribable.ts';
 import { connectWithoutRetry } from '../dispatch/dispatcher.ts';
 import { Lanes } from '../dispatch/lanes.ts';
 import { SourceClient } from '../dispatch/source-client.ts';
-import { SOURCE_TASK_QUEUE } from '../workflows/messages.ts';
+import { SubscriberClient } from '../dispatch/subscriber-client.ts';
+import { SOURCE_ATTRIBUTE, SOURCE_TASK_QUEUE } from '../workflows/messages.ts';
 import { checkTriggers } from './check-triggers.ts';
 import { bundleSourceWorkflows, bundleWorkflows } from './bundle.ts';
 
@@ -49,9 +51,12 @@ export async function createWorker(options: CreateWorkerOptions): Promise<NextEv
   await checkTriggers(options.config);
   const clientConnection = await connectWithoutRetry(options.clientConnectionOptions);
   const client = new Client({ connection: clientConnection, namespace: options.namespace });
+  const subscribers = new SubscriberClient(client);
+  const parts = { client, subscribers, isSearchable: await subscribers.isSearchable() };
+  if (!parts.isSearchable) console.warn(notSearchable(options.namespace));
   const workers = await Promise.all([
-    createUserWorker(options, client),
-    createSourceWorker(options, client),
+    createUserWorker(options, parts),
+    createSourceWorker(options, parts),
   ]);
   return {
     async run() {
@@ -67,12 +72,31 @@ export async function createWorker(options: CreateWorkerOptions): Promise<NextEv
   };
 }
 
-async function createUserWorker(options: CreateWorkerOptions, client: Client): Promise<Worker> {
+interface Parts {
+  readonly client: Client;
+  readonly subscribers: SubscriberClient;
+  readonly isSearchable: boolean;
+}
+
+function notSearchable(namespace: string): string {
+  return (
+    `namespace ${namespace} has no search attribute ${SOURCE_ATTRIBUTE}: workflows can not be found ` +
+    'by the sources that they subscribe to, and a source workflow that is terminated can not ' +
+    'recover its subscriptions. To add it: temporal operator search-attribute create ' +
+    `--namespace ${namespace} --name ${SOURCE_ATTRIBUTE} --type KeywordList`
+  );
+}
+
+async function createUserWorker(
+  options: CreateWorkerOptions,
+  { client, isSearchable }: Parts,
+): Promise<Worker> {
   const { config, connection, namespace, workerOptions } = options;
   const sourceClient = new SourceClient(client);
   const registration = createRegistrationActivities({
     client: sourceClient,
     sizes: new StateSizes(sourceClient),
+    isSearchable,
     resolveSource: (name) => resolveSource(config, name),
   });
   return Worker.create({
@@ -89,15 +113,20 @@ async function createUserWorker(options: CreateWorkerOptions, client: Client): P
   });
 }
 
-async function createSourceWorker(options: CreateWorkerOptions, client: Client): Promise<Worker> {
+async function createSourceWorker(options: CreateWorkerOptions, parts: Parts): Promise<Worker> {
+  const { client } = parts;
+  const sourceClient = new SourceClient(client);
   return Worker.create({
     connection: options.connection,
     namespace: options.namespace,
     taskQueue: SOURCE_TASK_QUEUE,
     workflowBundle: options.bundles?.sources ?? (await bundleSourceWorkflows()),
-    activities: createBacklogActivities({
-      client: new SourceClient(client),
-      lanes: new Lanes(client, Number.POSITIVE_INFINITY),
-    }),
+    activities: {
+      ...createBacklogActivities({
+        client: sourceClient,
+        lanes: new Lanes(client, Number.POSITIVE_INFINITY),
+      }),
+      ...createCareActivities({ ...parts, client: sourceClient }),
+    },
   });
 }

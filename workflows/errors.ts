@@ -59,6 +59,16 @@ export class InboxTooLargeError extends NextEventFailure {
   }
 }
 
+/**
+ * The run has taken as many events as it can, and gets no more. Everything that came was read.
+ * Continue as new: the next run gets events again, but none that were posted in between.
+ */
+export class SubscriptionOverflowError extends NextEventFailure {
+  constructor(message: string) {
+    super('SubscriptionOverflowError', message);
+  }
+}
+
 /** The call was made where there is no workflow, or in a worker without the interceptors. */
 export class NoInboxError extends NextEventFailure {
   constructor(message: string) {

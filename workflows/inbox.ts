@@ -14,7 +14,7 @@ import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 
 import type { Event } from '../events/event.ts';
 import type { SubscriptionId } from '../events/subscription.ts';
-import type { EventBatch } from './messages.ts';
+import type { EventBatch, HeldDescription } from './messages.ts';
 
 /** How many events a workflow remembers, to tell a repetition. */
 export const WINDOW_EVENTS_MAX = 4_096;
@@ -32,18 +32,27 @@ export interface HeldSubscription {
   readonly filter: string;
   /** Events that arrived up to here are not for it. */
   readonly position: number;
+  /** How many events have come for it. */
+  readonly received?: number;
+  /** The source that the name stands for, if the search attribute is to name it. */
+  readonly searchable?: string;
 }
+
+/** What is subscribed to. */
+export type Wish = Pick<HeldSubscription, 'id' | 'source' | 'filter'>;
 
 /** Somebody who waits for an event of any of these subscriptions. */
 export interface Waiter {
   readonly ids: ReadonlySet<SubscriptionId>;
   give(event: Event): void;
-  /** None of the ids is held any more: nothing will ever come. */
-  abandon(): void;
+  /** Nothing will ever come: none of the ids is held any more, or the run takes no more. */
+  abandon(because: 'unsubscribed' | 'suspended'): void;
 }
 
 /** What crosses continue-as-new. */
 export interface InboxState {
+  /** No more events came: the run had taken all that it could. */
+  readonly suspended?: true;
   readonly position: number;
   readonly held: readonly HeldSubscription[];
   /** Ended, but their source may not have heard of it. */
@@ -75,6 +84,10 @@ export class Inbox {
   #early: Unread[] = [];
   #position = 0;
   #closed = false;
+  #suspended = false;
+  #shown: readonly string[] = [];
+  /** How many signals the run has taken, of any kind. */
+  signals = 0;
 
   get held(): readonly HeldSubscription[] {
     return [...this.#held.values()];
@@ -88,6 +101,23 @@ export class Inbox {
     return this.#closed;
   }
 
+  /** The run takes no more: what is unread can be read, and the next run goes on. */
+  get suspended(): boolean {
+    return this.#suspended;
+  }
+
+  get isWaiting(): boolean {
+    return this.#waiters.size > 0;
+  }
+
+  /** What is subscribed to, with how much has come. */
+  describe(): readonly HeldDescription[] {
+    return this.held.map(({ id, source, filter, received = 0 }) => {
+      const unread = this.#unread.filter((waiting) => waiting.id === id).length;
+      return { id, source, filter, received, unread };
+    });
+  }
+
   holds(id: SubscriptionId): boolean {
     return this.#held.has(id);
   }
@@ -99,12 +129,26 @@ export class Inbox {
   }
 
   /** Events from now on are for this subscription too, and what came early for it. */
-  hold(subscription: Omit<HeldSubscription, 'position'>): void {
+  hold(subscription: Wish): void {
     this.#held.set(subscription.id, { ...subscription, position: this.#position });
     const early = this.#early.filter(({ id }) => id === subscription.id);
     if (early.length === 0) return;
     this.#early = this.#early.filter(({ id }) => id !== subscription.id);
     for (const { event, id } of early) this.#receive(event, id);
+  }
+
+  /** The search attribute is to name the source that this is a subscription to. */
+  makeSearchable(id: SubscriptionId, source: string): void {
+    const held = this.#held.get(id);
+    if (held !== undefined) this.#held.set(id, { ...held, searchable: source });
+  }
+
+  /** The sources that the search attribute is to name from now on; undefined if it does. */
+  newlyShown(): readonly string[] | undefined {
+    const sources = this.#searchable();
+    if (sources.join() === this.#shown.join()) return undefined;
+    this.#shown = sources;
+    return sources;
   }
 
   /** Drops the subscription and what is queued for it. */
@@ -118,7 +162,7 @@ export class Inbox {
     for (const waiter of this.#waiters) {
       if ([...waiter.ids].some((wanted) => this.#held.has(wanted))) continue;
       this.#waiters.delete(waiter);
-      waiter.abandon();
+      waiter.abandon('unsubscribed');
     }
   }
 
@@ -160,6 +204,20 @@ export class Inbox {
     this.#unread.splice(later === -1 ? this.#unread.length : later, 0, { event, id });
   }
 
+  /** The run has taken all that it can: who waits for more waits in vain. */
+  suspend(): void {
+    this.#suspended = true;
+    for (const waiter of this.#waiters) {
+      this.#waiters.delete(waiter);
+      waiter.abandon('suspended');
+    }
+  }
+
+  /** The run before was suspended, and this one is not. */
+  resume(): void {
+    this.#suspended = false;
+  }
+
   /** Continue-as-new was asked for: arrivals are kept for the next run, nobody is given any. */
   close(): void {
     this.#closed = true;
@@ -173,6 +231,7 @@ export class Inbox {
     const placesOf = (ids: Iterable<SubscriptionId>): number[] =>
       [...ids].flatMap((id) => place.get(id) ?? []);
     return {
+      ...(this.#suspended && { suspended: true as const }),
       position: this.#position,
       held,
       releasing: this.releasing,
@@ -189,6 +248,7 @@ export class Inbox {
   /** Takes over what the run before left. Call it before anything else. */
   restore(state: InboxState): void {
     const idAt = (index: number): SubscriptionId | readonly [] => state.held[index]?.id ?? [];
+    this.#suspended = state.suspended === true;
     this.#position = state.position;
     for (const held of state.held) this.#held.set(held.id, held);
     for (const { id, source } of state.releasing) {
@@ -203,6 +263,12 @@ export class Inbox {
     for (const [key, position, ...held] of state.window) {
       this.#window.set(key, { position, takenBy: new Set(held.flatMap(idAt)) });
     }
+    // Search attributes cross continue-as-new by themselves.
+    this.#shown = this.#searchable();
+  }
+
+  #searchable(): readonly string[] {
+    return [...new Set(this.held.flatMap(({ searchable }) => searchable ?? []))].toSorted();
   }
 
   #receive(event: Event, id: SubscriptionId): void {
@@ -218,6 +284,7 @@ export class Inbox {
     if (seen.position <= held.position || seen.takenBy.has(id)) return;
     this.#remember(key, seen);
     seen.takenBy.add(id);
+    this.#held.set(id, { ...held, received: (held.received ?? 0) + 1 });
     this.#offer({ event, id });
   }
 

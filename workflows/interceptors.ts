@@ -14,7 +14,10 @@ import { TemporalFailure, type Payload } from '@temporalio/common';
 import {
   ContinueAsNew,
   defaultPayloadConverter,
+  getCurrentDetails,
   isCancellation,
+  patched,
+  setCurrentDetails,
   setHandler,
   workflowInfo,
   type WorkflowInterceptors,
@@ -26,11 +29,16 @@ import { deriveArgument } from '../events/webhook-body.ts';
 import { setCurrentInbox } from './current-inbox.ts';
 import { InboxTooLargeError } from './errors.ts';
 import { Inbox, type InboxState } from './inbox.ts';
-import { eventSignal, type EventBatch } from './messages.ts';
-import { registerAgain, release, releaseAll } from './registration.ts';
+import { inboxDetails } from './details.ts';
+import { eventSignal, subscriptionsQuery, type EventBatch } from './messages.ts';
+import { answerRecovery, registerAgain, release, releaseAll, suspend } from './registration.ts';
+import { isRunFull } from './run-limits.ts';
 
 /** The header in which a run leaves its inbox to the next. */
 const INBOX_HEADER = 'nextevent-inbox';
+
+/** What the Temporal UI asks for, to show the current details. */
+const METADATA_QUERY = '__temporal_workflow_metadata';
 
 /** How much a run can leave to the next, in bytes of JSON: unread events above all. */
 export const CARRIED_BYTES_MAX = 1.5 * 1024 * 1024;
@@ -40,10 +48,15 @@ export function interceptors(): WorkflowInterceptors {
   setCurrentInbox(inbox);
   // The handler only makes the SDK hand these signals to interceptors before main runs.
   setHandler(eventSignal, () => {}, { description: 'Events for the subscriptions of this run.' });
+  setHandler(subscriptionsQuery, () => inbox.describe(), {
+    description: 'What this workflow subscribes to, and how much of it was received and read.',
+  });
   return {
     inbound: [
       {
         handleSignal(input, next) {
+          inbox.signals += 1;
+          suspendIfFull(inbox);
           if (input.signalName !== eventSignal.name) return next(input);
           receive(inbox, input.args[0] as EventBatch);
           return Promise.resolve();
@@ -51,6 +64,7 @@ export function interceptors(): WorkflowInterceptors {
         execute(input, next) {
           for (const argument of input.args) if (isEvent(argument)) inbox.startedBy(argument);
           release(inbox);
+          if (inbox.suspended) resume(inbox);
           const args = input.args.map(deriveArgument);
           return next({ ...input, args }).then(
             async (result) => {
@@ -91,7 +105,9 @@ function carryOver(inbox: Inbox): WorkflowInternalsInterceptor {
       if (carried) inbox.restore(defaultPayloadConverter.fromPayload<InboxState>(carried));
       // The run's randomness is new from here on: the workflow was reset to this place.
       const isReset = jobs.some((job) => job.updateRandomSeed);
-      next(input);
+      const isLookedAt = jobs.some((job) => job.queryWorkflow?.queryType === METADATA_QUERY);
+      if (isLookedAt) withDetails(inbox, () => next(input));
+      else next(input);
       if (isReset) registerAgain(inbox);
     },
     concludeActivation(input, next) {
@@ -105,7 +121,30 @@ function carryOver(inbox: Inbox): WorkflowInternalsInterceptor {
   };
 }
 
+/** What the UI shows is made only when somebody looks, and the workflow's own words come first. */
+function withDetails(inbox: Inbox, look: () => void): void {
+  const own = getCurrentDetails();
+  setCurrentDetails([own, inboxDetails(inbox)].filter((text) => text !== '').join('\n\n'));
+  look();
+  setCurrentDetails(own);
+}
+
+/** Before the server refuses signals, or ends the workflow with everything that is unread. */
+function suspendIfFull(inbox: Inbox): void {
+  if (inbox.suspended || inbox.held.length === 0 || !isRunFull(inbox, 1)) return;
+  if (!patched('suspend')) return;
+  inbox.suspend();
+  suspend(inbox);
+}
+
+/** The run before took all that it could; this one begins anew. */
+function resume(inbox: Inbox): void {
+  inbox.resume();
+  registerAgain(inbox);
+}
+
 function receive(inbox: Inbox, batch: EventBatch): void {
+  if (batch.registerAgain !== undefined) answerRecovery(inbox, batch.registerAgain);
   // A workflow id that is used again does not get what its predecessor subscribed to.
   if (batch.to === workflowInfo().firstExecutionRunId) inbox.receive(batch);
 }

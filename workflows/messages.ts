@@ -17,6 +17,14 @@ export function sourceWorkflowId(source: string): string {
   return `nextevent/source/${source}`;
 }
 
+/** The workflow whose input is an event that is or was in the backlog of its source. */
+export function storedEventWorkflowId({ source, id }: Pick<Event, 'source' | 'id'>): string {
+  return `nextevent/event/${source}/${id}`;
+}
+
+/** The search attribute (KeywordList) that names the sources that a workflow subscribes to. */
+export const SOURCE_ATTRIBUTE = 'NextEventSource';
+
 // To a subscriber ---------------------------------------------------------------------
 
 /** Events for one workflow, oldest first. */
@@ -24,6 +32,8 @@ export interface EventBatch {
   /** The first run of the workflow that subscribed. Any other workflow ignores the batch. */
   readonly to: string;
   readonly events: readonly MatchedEvent[];
+  /** A source that has lost its state asks everybody, whatever `to` says, to register again. */
+  readonly registerAgain?: string;
 }
 
 /** An event with the subscriptions of one workflow that it matched. */
@@ -34,12 +44,30 @@ export interface MatchedEvent {
 
 export const eventSignal = defineSignal<[EventBatch]>('nextevent:event');
 
+/** A subscription as its workflow has it. */
+export interface HeldDescription {
+  readonly id: SubscriptionId;
+  /** The name that it was subscribed under: a source's, or a trigger's. */
+  readonly source: string;
+  readonly filter: string;
+  /** How many events have come for it. */
+  readonly received: number;
+  /** How many of them nobody has read yet. */
+  readonly unread: number;
+}
+
+/** What a workflow subscribes to. */
+export const subscriptionsQuery =
+  defineQuery<readonly HeldDescription[]>('nextevent:subscriptions');
+
 // To a source workflow ----------------------------------------------------------------
 
 /** What a registration adds to the subscription; `again` revives an id that was removed. */
 export interface RegisterRequest {
   readonly registrations: readonly Registration[];
   readonly again?: true;
+  /** The workflow that answers with this to `EventBatch.registerAgain`. */
+  readonly recovered?: string;
 }
 
 export interface UnregisterRequest {
@@ -49,10 +77,12 @@ export interface UnregisterRequest {
 /** A reference to an event that waits in the backlog. Its body is in a workflow of its own. */
 export interface BacklogEntry {
   readonly eventId: string;
-  /** The workflow whose input is the event. */
-  readonly storedIn: string;
+  /** The workflow whose input is the event, if it is not that of `storedEventWorkflowId`. */
+  readonly storedIn?: string;
   /** The version up to which every match has already taken the event; 0 if none was tried. */
   readonly after: number;
+  /** The chain of runs that `after` belongs to: in another one it says nothing. */
+  readonly chain?: string;
   /** Workflows at or before `after` that have not taken it: the rest of a partial dispatch. */
   readonly leftOver?: readonly string[];
 }
@@ -66,9 +96,17 @@ export interface AcceptRequest {
   readonly entries: readonly BacklogEntry[];
 }
 
+/** The workflow of these subscriptions takes no more events in its present run. */
+export interface SuspendRequest {
+  readonly ids: readonly SubscriptionId[];
+  /** How many events they did not get for it. */
+  readonly undeliverable: number;
+}
+
 export const registerSignal = defineSignal<[RegisterRequest]>('register');
 export const unregisterSignal = defineSignal<[UnregisterRequest]>('unregister');
 export const acceptSignal = defineSignal<[AcceptRequest]>('accept');
+export const suspendSignal = defineSignal<[SuspendRequest]>('suspend');
 
 export interface ChangesRequest {
   /** The chain of runs that `since` belongs to; another one is answered with a snapshot. */
@@ -88,6 +126,8 @@ export interface Changes {
   readonly snapshot: boolean;
   readonly added: readonly Subscription[];
   readonly removed: readonly SubscriptionId[];
+  /** It does not know all of its subscriptions yet. */
+  readonly recovering?: true;
   /** Set while there are more pages of the snapshot: ask again with this `after`. */
   readonly next?: number;
 }
@@ -98,6 +138,11 @@ export const changesQuery = defineQuery<Changes, [ChangesRequest]>('changes');
 export interface SourceMemo extends Record<string, unknown> {
   readonly version: number;
   readonly backlog: number;
-  /** About how much its state takes, in bytes. */
+  /** About how much its subscriptions take, in bytes. */
   readonly stateBytes: number;
+  readonly subscriptions?: number;
+  /** How many of them are suspended. */
+  readonly suspended?: number;
+  /** It does not know all of its subscriptions yet. */
+  readonly recovering?: true;
 }

@@ -15,9 +15,9 @@ import {
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 
-import type { createRegistrationActivities } from '../activities/registration.ts';
-import type { SubscriptionId } from '../events/subscription.ts';
-import type { HeldSubscription, Inbox } from './inbox.ts';
+import type { createRegistrationActivities, Registered } from '../activities/registration.ts';
+import { runTag, type SubscriptionId } from '../events/subscription.ts';
+import type { Inbox, Wish } from './inbox.ts';
 
 type RegistrationActivities = ReturnType<typeof createRegistrationActivities>;
 
@@ -29,10 +29,11 @@ const { nexteventRegister } = proxyLocalActivities<RegistrationActivities>({
   retry: { initialInterval: 20, maximumInterval: 500 },
 });
 
-const { nexteventUnregister, nexteventRegisterAgain } = proxyActivities<RegistrationActivities>({
-  startToCloseTimeout: 5_000,
-  retry: { initialInterval: 100, maximumInterval: 10_000 },
-});
+const { nexteventUnregister, nexteventRegisterAgain, nexteventSuspend } =
+  proxyActivities<RegistrationActivities>({
+    startToCloseTimeout: 5_000,
+    retry: { initialInterval: 100, maximumInterval: 10_000 },
+  });
 
 const { nexteventUnregister: unregisterAtEnd } = proxyActivities<RegistrationActivities>({
   startToCloseTimeout: 2_000,
@@ -59,16 +60,32 @@ export function mintSubscriptionId(source: string, filter: string): Subscription
 }
 
 /** Returns once the registration is durable in the source workflow. */
-export async function register(subscription: Omit<HeldSubscription, 'position'>): Promise<void> {
-  await nexteventRegister(toRequest(subscription));
+export async function register(wish: Wish): Promise<Registered> {
+  // Older histories have no result.
+  return (await nexteventRegister(toRequest(wish))) ?? {};
 }
 
-/** Registers what a run that was reset still holds; its sources may have dropped it. */
+/** Registers all that is held, because its sources may have dropped it, or suspended it. */
 export function registerAgain(inbox: Inbox): void {
   if (inbox.held.length === 0) return;
   const requests = inbox.held.map(toRequest);
   // Nothing waits for it, and it is retried for as long as the workflow runs.
   CancellationScope.nonCancellable(() => nexteventRegisterAgain(requests)).catch(() => {});
+}
+
+/** Answers a source that has lost its state, also if there is nothing to register. */
+export function answerRecovery(inbox: Inbox, source: string): void {
+  const requests = inbox.suspended ? [] : inbox.held.map(toRequest);
+  const recovery = { source, workflowId: workflowInfo().workflowId };
+  CancellationScope.nonCancellable(() => nexteventRegisterAgain(requests, recovery)).catch(
+    () => {},
+  );
+}
+
+/** Tells the sources that this run takes no more events. */
+export function suspend(inbox: Inbox): void {
+  const suspended = inbox.held.map(({ id, source }) => ({ id, source }));
+  CancellationScope.nonCancellable(() => nexteventSuspend(suspended)).catch(() => {});
 }
 
 /** Tells the sources of everything that ended. Retried for as long as the workflow runs. */
@@ -94,7 +111,7 @@ export async function releaseAll(inbox: Inbox): Promise<void> {
   }
 }
 
-function toRequest({ id, source, filter }: Omit<HeldSubscription, 'position'>) {
-  const { workflowId, firstExecutionRunId } = workflowInfo();
-  return { id, source, filter, workflowId, firstRunId: firstExecutionRunId };
+function toRequest({ id, source, filter }: Wish) {
+  const { workflowId, firstExecutionRunId, runId } = workflowInfo();
+  return { id, source, filter, workflowId, firstRunId: firstExecutionRunId, run: runTag(runId) };
 }

@@ -1,8 +1,17 @@
 // The state of a source workflow: a plain record that crosses continue-as-new, and the
-// pure steps that change it. Every step that adds or removes a subscription is a version.
+// pure steps that change it. Every step that adds, changes or removes a subscription is a
+// version.
 
 import type { Registration, Subscription, SubscriptionId } from '../events/subscription.ts';
-import type { AcceptRequest, Changes, ChangesRequest, PlacedEntry } from './messages.ts';
+import type {
+  AcceptRequest,
+  Changes,
+  ChangesRequest,
+  PlacedEntry,
+  RegisterRequest,
+  SourceMemo,
+  SuspendRequest,
+} from './messages.ts';
 
 /** How many removals are remembered, to answer an asker with a version that old. */
 export const REMOVALS_MAX = 4_000;
@@ -11,7 +20,10 @@ export const REMOVALS_MAX = 4_000;
 export const PAGE_BYTES_MAX = 1024 * 1024;
 
 /** What a subscription takes beside its texts, in bytes of JSON. */
-const SUBSCRIPTION_OVERHEAD_BYTES = 100;
+const SUBSCRIPTION_OVERHEAD_BYTES = 130;
+
+/** What a remembered removal takes, in bytes of JSON. */
+const REMOVAL_BYTES = 60;
 
 type Removal = readonly [version: number, id: SubscriptionId];
 
@@ -25,6 +37,15 @@ export interface SourceState {
   readonly forgotten: number;
   /** Oldest first. */
   readonly backlog: readonly PlacedEntry[];
+  /** Set while it does not know all of its subscriptions. */
+  readonly recovery?: RecoveryState;
+}
+
+/** A source that lost its state, and has asked the workflows that may hold subscriptions. */
+interface RecoveryState {
+  /** Those asked, once they are known. */
+  readonly asked?: readonly string[];
+  readonly answered: readonly string[];
 }
 
 export class Source {
@@ -34,6 +55,9 @@ export class Source {
   #backlog: PlacedEntry[];
   #version: number;
   #stateBytes = 0;
+  #backlogBytes = 0;
+  #suspended = 0;
+  #recovery: RecoveryState | undefined;
 
   constructor(state: SourceState | undefined) {
     this.#version = state?.version ?? 0;
@@ -41,33 +65,71 @@ export class Source {
     this.#removed = new Map(state?.removals.map(([version, id]) => [id, version]));
     this.#forgotten = state?.forgotten ?? 0;
     this.#backlog = [...(state?.backlog ?? [])];
-    for (const held of this.#subscriptions.values()) this.#stateBytes += bytesOf(held);
+    this.#recovery = state?.recovery;
+    for (const held of this.#subscriptions.values()) this.#count(held, 1);
+    for (const entry of this.#backlog) this.#backlogBytes += JSON.stringify(entry).length;
   }
 
   get version(): number {
     return this.#version;
   }
 
+  /** Of the subscriptions. */
   get stateBytes(): number {
     return this.#stateBytes;
+  }
+
+  /** About how much crosses continue-as-new. */
+  get carriedBytes(): number {
+    return this.#stateBytes + this.#backlogBytes + this.#removed.size * REMOVAL_BYTES;
+  }
+
+  get subscriptions(): Iterable<Subscription> {
+    return this.#subscriptions.values();
+  }
+
+  get size(): number {
+    return this.#subscriptions.size;
   }
 
   get backlog(): readonly PlacedEntry[] {
     return this.#backlog;
   }
 
+  get isRecovering(): boolean {
+    return this.#recovery !== undefined;
+  }
+
+  get memo(): SourceMemo {
+    return {
+      version: this.#version,
+      backlog: this.#backlog.length,
+      stateBytes: this.#stateBytes,
+      subscriptions: this.size,
+      suspended: this.#suspended,
+      ...(this.isRecovering && { recovering: true }),
+    };
+  }
+
   /**
    * Adds subscriptions. One that was removed before stays removed: its registration was
-   * overtaken by its end. `again` adds it all the same, for a workflow that was reset.
+   * overtaken by its end. `again` adds it all the same, and ends its suspension.
    */
-  register(registrations: readonly Registration[], again: boolean): void {
+  register(request: RegisterRequest, nowMs: number): void {
+    const { registrations, again, recovered } = request;
     for (const registration of registrations) {
-      const { id, filter, workflowId, firstRunId } = registration;
-      if (this.#subscriptions.has(id) || (this.#removed.has(id) && !again)) continue;
-      this.#removed.delete(id);
-      const subscription = { id, filter, workflowId, firstRunId, seq: ++this.#version };
-      this.#subscriptions.set(id, subscription);
-      this.#stateBytes += bytesOf(subscription);
+      const held = this.#subscriptions.get(registration.id);
+      if (held !== undefined && !(again && held.suspended)) continue;
+      if (this.#removed.has(registration.id) && !again) continue;
+      this.#drop(registration.id);
+      this.#removed.delete(registration.id);
+      // It held the subscription before this source began, and so wants all of its backlog.
+      const from = recovered !== undefined && this.isRecovering ? { from: 0 } : {};
+      this.#put({ ...toRegistration(registration), seq: ++this.#version, ...from, since: nowMs });
+    }
+    if (recovered !== undefined && this.#recovery !== undefined) {
+      const { asked, answered } = this.#recovery;
+      this.#recovery = { ...(asked && { asked }), answered: [...answered, recovered] };
     }
   }
 
@@ -75,9 +137,7 @@ export class Source {
   unregister(ids: readonly SubscriptionId[]): void {
     for (const id of ids) {
       if (this.#removed.has(id)) continue;
-      const held = this.#subscriptions.get(id);
-      if (held) this.#stateBytes -= bytesOf(held);
-      this.#subscriptions.delete(id);
+      this.#drop(id);
       this.#removed.set(id, ++this.#version);
     }
     for (const [id, version] of this.#removed) {
@@ -87,14 +147,57 @@ export class Source {
     }
   }
 
+  /** Keeps subscriptions from getting events, and counts what they did not get. */
+  suspend({ ids, undeliverable }: SuspendRequest): void {
+    for (const id of ids) {
+      const held = this.#subscriptions.get(id);
+      if (held === undefined) continue;
+      this.#drop(id);
+      const missed = (held.undeliverable ?? 0) + undeliverable;
+      this.#put({
+        ...held,
+        seq: ++this.#version,
+        suspended: true,
+        ...(missed > 0 && { undeliverable: missed }),
+      });
+    }
+  }
+
   /** Puts events into the backlog. Their place is the version: later subscriptions get none. */
-  accept({ entries }: AcceptRequest): void {
-    for (const entry of entries) this.#backlog.push({ ...entry, place: this.#version });
+  accept({ entries }: AcceptRequest, firstRunId: string): void {
+    for (const { chain = firstRunId, after, ...entry } of entries) {
+      const isOurs = chain === firstRunId;
+      const placed = { ...entry, after: isOurs ? after : 0, place: this.#version };
+      this.#backlog.push(placed);
+      this.#backlogBytes += JSON.stringify(placed).length;
+    }
   }
 
   /** The oldest entries of the backlog have been dispatched. */
   dispatched(entries: number): void {
-    this.#backlog.splice(0, entries);
+    for (const entry of this.#backlog.splice(0, entries)) {
+      this.#backlogBytes -= JSON.stringify(entry).length;
+    }
+  }
+
+  /** Nobody knows what the source held before: everybody is going to be asked. */
+  beginRecovery(): void {
+    this.#recovery = { answered: [] };
+  }
+
+  /** These were asked. */
+  asked(workflowIds: readonly string[]): void {
+    if (this.#recovery) this.#recovery = { ...this.#recovery, asked: workflowIds };
+  }
+
+  /** Who has not answered; undefined until it is known who was asked. */
+  get unanswered(): readonly string[] | undefined {
+    const answered = new Set(this.#recovery?.answered);
+    return this.#recovery?.asked?.filter((workflowId) => !answered.has(workflowId));
+  }
+
+  endRecovery(): void {
+    this.#recovery = undefined;
   }
 
   /** What changed since a version, or a page of all there is. */
@@ -116,6 +219,7 @@ export class Source {
       removed: isDelta
         ? [...this.#removed].filter(([, version]) => version > since).map(([id]) => id)
         : [],
+      ...(this.isRecovering && { recovering: true }),
       ...(page.next !== undefined && { next: page.next }),
     };
   }
@@ -127,7 +231,26 @@ export class Source {
       removals: [...this.#removed].map(([id, version]) => [version, id] as const),
       forgotten: this.#forgotten,
       backlog: this.#backlog,
+      ...(this.#recovery && { recovery: this.#recovery }),
     };
+  }
+
+  /** At the end: the order of the map is that of `seq`. */
+  #put(subscription: Subscription): void {
+    this.#subscriptions.set(subscription.id, subscription);
+    this.#count(subscription, 1);
+  }
+
+  #drop(id: SubscriptionId): void {
+    const held = this.#subscriptions.get(id);
+    if (held === undefined) return;
+    this.#count(held, -1);
+    this.#subscriptions.delete(id);
+  }
+
+  #count(subscription: Subscription, by: 1 | -1): void {
+    this.#stateBytes += by * bytesOf(subscription);
+    if (subscription.suspended) this.#suspended += by;
   }
 }
 
@@ -147,6 +270,12 @@ function pageOf(all: Iterable<Subscription>, after: number): Page {
     subscriptions.push(subscription);
   }
   return { subscriptions };
+}
+
+/** Only what belongs to it: a sender of a later version may send more. */
+function toRegistration(given: Registration): Registration {
+  const { id, filter, workflowId, firstRunId, run } = given;
+  return { id, filter, workflowId, firstRunId, ...(run !== undefined && { run }) };
 }
 
 function bytesOf({ id, filter, workflowId, firstRunId }: Subscription): number {

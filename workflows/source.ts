@@ -10,25 +10,31 @@ import {
   CancellationScope,
   condition,
   makeContinueAsNewFunc,
+  patched,
   proxyActivities,
+  setCurrentDetails,
   setDefaultSignalHandler,
   setHandler,
+  sleep,
   upsertMemo,
   workflowInfo,
 } from '@temporalio/workflow';
 
 import type { createBacklogActivities } from '../activities/backlog.ts';
+import type { createCareActivities } from '../activities/care.ts';
 import type { Event } from '../events/event.ts';
 import {
   acceptSignal,
   changesQuery,
   registerSignal,
+  suspendSignal,
   unregisterSignal,
   type AcceptRequest,
   type RegisterRequest,
-  type SourceMemo,
+  type SuspendRequest,
   type UnregisterRequest,
 } from './messages.ts';
+import { sourceDetails } from './details.ts';
 import { Source, type SourceState } from './source-state.ts';
 
 /**
@@ -43,11 +49,20 @@ const HISTORY_EVENTS_PER_RUN = 2_500;
 /** It no longer waits for its activity to end after this many signals: at 10,000 it is ended. */
 const SIGNALS_PER_RUN_MAX = 5_000;
 
+/** What the next run is given at the most, in bytes: above 2 MiB the server ends the workflow. */
+const CARRIED_BYTES_MAX = 1.9 * 1024 * 1024;
+
 /** The server delays the next run of one that continues as new sooner than this. */
 const RUN_MS_MIN = 1_500;
 
 /** How many entries of the backlog one activity dispatches. */
 const ENTRIES_PER_DISPATCH = 200;
+
+/** How often it looks for subscriptions whose workflow ended without a word. */
+export const SWEEP_MS = 10 * 60_000;
+
+/** How long a source that has lost its state waits for the answers of those that it asked. */
+export const RECOVERY_MS_MAX = 2 * 60_000;
 
 const { nexteventDispatchBacklog } = proxyActivities<ReturnType<typeof createBacklogActivities>>({
   startToCloseTimeout: '10 minutes',
@@ -55,11 +70,25 @@ const { nexteventDispatchBacklog } = proxyActivities<ReturnType<typeof createBac
   retry: { initialInterval: 100, maximumInterval: 5_000 },
 });
 
+const { nexteventSweep, nexteventAskToRegister } = proxyActivities<
+  ReturnType<typeof createCareActivities>
+>({
+  startToCloseTimeout: '10 minutes',
+  heartbeatTimeout: '30 seconds',
+  retry: { initialInterval: 500, maximumInterval: 10_000 },
+});
+
 export interface SourceInput {
   readonly source: string;
   readonly state?: SourceState;
+  /** When it was last swept, in milliseconds since 1970. */
+  readonly sweptAt?: number;
+  /** Who started it had just seen that there was no such source, so that nothing is missing. */
+  readonly isFirst?: true;
   /** For tests: a smaller number of signals per run. */
   readonly signalsPerRun?: number;
+  /** For tests: a shorter time between sweeps. */
+  readonly sweepMs?: number;
 }
 
 /** Runs for ever: a request to cancel it is ignored, because others rely on what it holds. */
@@ -70,6 +99,9 @@ export function nexteventSource(input: SourceInput): Promise<void> {
 async function runSource(input: SourceInput): Promise<void> {
   const source = new Source(input.state);
   const run = new Run(input.signalsPerRun ?? SIGNALS_PER_RUN);
+  const takesCare = patched('takes-care');
+  // There may have been one before that somebody terminated.
+  if (takesCare && input.state === undefined && !input.isFirst) source.beginRecovery();
   setHandler(
     changesQuery,
     (request) => {
@@ -82,30 +114,39 @@ async function runSource(input: SourceInput): Promise<void> {
     run.signals += 1;
     apply(source, name, argument);
   });
-
-  let written = '';
-  const isBehind = (): boolean => written !== JSON.stringify(memoOf(source));
-  const writeMemo = (): void => {
-    written = JSON.stringify(memoOf(source));
-    upsertMemo(memoOf(source));
-  };
-  if (isBehind()) writeMemo();
-  let dispatching = false;
-  while (!run.isOver(dispatching)) {
-    if (!dispatching && source.backlog.length > 0) {
-      dispatching = true;
-      void dispatchBacklog(input.source, source).then(() => (dispatching = false));
-    }
-    await condition(
-      () => isBehind() || run.isOver(dispatching) || (!dispatching && source.backlog.length > 0),
-    );
-    if (isBehind()) writeMemo();
-  }
-  await continueWith({ ...input, state: source.toState() }, memoOf(source));
+  const swept = { at: input.sweptAt ?? workflowInfo().runStartTime.getTime() };
+  if (takesCare) takeCare(input, source, swept);
+  await untilOver(input.source, source, run);
+  const next = { ...input, state: source.toState(), sweptAt: swept.at };
+  // The SDK does not carry the memo: pass it on, or a reader of the new run finds none.
+  await makeContinueAsNewFunc<typeof nexteventSource>({ memo: source.memo })(next);
 }
 
 /** Holds an event that is in a backlog, as its input. There is nothing to do. */
 export async function nexteventStoredEvent(_event: Event): Promise<void> {}
+
+/** Dispatches the backlog and keeps the memo, until it is time to continue as new. */
+async function untilOver(name: string, source: Source, run: Run): Promise<void> {
+  let written = '';
+  const isBehind = (): boolean => written !== JSON.stringify(source.memo);
+  const writeMemo = (): void => {
+    written = JSON.stringify(source.memo);
+    upsertMemo(source.memo);
+    setCurrentDetails(sourceDetails(source));
+  };
+  if (isBehind()) writeMemo();
+  let dispatching = false;
+  const isToDispatch = (): boolean =>
+    !dispatching && !source.isRecovering && source.backlog.length > 0;
+  while (!run.isOver(source, dispatching)) {
+    if (isToDispatch()) {
+      dispatching = true;
+      void dispatchBacklog(name, source).then(() => (dispatching = false));
+    }
+    await condition(() => isBehind() || run.isOver(source, dispatching) || isToDispatch());
+    if (isBehind()) writeMemo();
+  }
+}
 
 class Run {
   signals = 0;
@@ -116,9 +157,11 @@ class Run {
   }
 
   /** Whether it is time to continue as new. */
-  isOver(dispatching: boolean): boolean {
+  isOver(source: Source, dispatching: boolean): boolean {
     const { historyLength, runStartTime } = workflowInfo();
     if (Date.now() - runStartTime.getTime() < RUN_MS_MIN) return false;
+    // A backlog that grew while there was no worker is dispatched first.
+    if (source.carriedBytes > CARRIED_BYTES_MAX) return false;
     if (this.signals >= SIGNALS_PER_RUN_MAX) return true;
     const isLong = this.signals >= this.#signalsMax || historyLength >= HISTORY_EVENTS_PER_RUN;
     return isLong && !dispatching;
@@ -129,12 +172,13 @@ class Run {
 function apply(source: Source, name: string, argument: unknown): void {
   if (typeof argument !== 'object' || argument === null) return;
   if (name === registerSignal.name && 'registrations' in argument) {
-    const { registrations, again } = argument as RegisterRequest;
-    source.register(registrations, again === true);
+    source.register(argument as RegisterRequest, Date.now());
   } else if (name === unregisterSignal.name && 'ids' in argument) {
     source.unregister((argument as UnregisterRequest).ids);
   } else if (name === acceptSignal.name && 'entries' in argument) {
-    source.accept(argument as AcceptRequest);
+    source.accept(argument as AcceptRequest, workflowInfo().firstExecutionRunId);
+  } else if (name === suspendSignal.name && 'undeliverable' in argument) {
+    source.suspend(argument as SuspendRequest);
   }
 }
 
@@ -144,12 +188,30 @@ async function dispatchBacklog(name: string, source: Source): Promise<void> {
   source.dispatched(entries.length);
 }
 
-function memoOf(source: Source): SourceMemo {
-  const { version, stateBytes } = source;
-  return { version, backlog: source.backlog.length, stateBytes };
+/** What it does of itself, whether or not anything happens at the source. */
+function takeCare(input: SourceInput, source: Source, swept: { at: number }): void {
+  if (input.state === undefined || source.isRecovering) void recover(input.source, source);
+  void sweepForEver(input, source, swept);
 }
 
-/** The SDK does not carry the memo: pass it on, or a reader of the new run finds none. */
-function continueWith(input: SourceInput, memo: SourceMemo): Promise<never> {
-  return makeContinueAsNewFunc<typeof nexteventSource>({ memo })(input);
+/** While the source recovers, the backlog takes every event, and waits. */
+async function recover(name: string, source: Source): Promise<void> {
+  if (source.unanswered === undefined) source.asked(await nexteventAskToRegister({ source: name }));
+  const isOver = (): boolean => source.unanswered?.length === 0;
+  if (!isOver()) await condition(isOver, RECOVERY_MS_MAX);
+  source.endRecovery();
+}
+
+async function sweepForEver(
+  { source: name, sweepMs = SWEEP_MS }: SourceInput,
+  source: Source,
+  swept: { at: number },
+): Promise<void> {
+  for (;;) {
+    await condition(() => source.size > 0);
+    const waitMs = Math.max(1, swept.at + sweepMs - Date.now());
+    await sleep(waitMs, { summary: 'until the next sweep for workflows that ended' });
+    swept.at = Date.now();
+    if (source.size > 0) await nexteventSweep({ source: name });
+  }
 }

@@ -2,15 +2,22 @@
 
 import { ActivityFailure, CancelledFailure, type Duration } from '@temporalio/common';
 import { msToNumber } from '@temporalio/common/lib/time.js';
-import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, sleep, workflowInfo } from '@temporalio/workflow';
 
 import type { Event } from '../events/event.ts';
 import type { SubscriptionId } from '../events/subscription.ts';
 import { deriveEvent } from '../events/webhook-body.ts';
 import { currentInbox } from './current-inbox.ts';
-import { InvalidArgumentError, toSubscribeError, UnknownSubscriptionError } from './errors.ts';
+import {
+  InvalidArgumentError,
+  SubscriptionOverflowError,
+  toSubscribeError,
+  UnknownSubscriptionError,
+} from './errors.ts';
 import type { Inbox } from './inbox.ts';
 import { mintSubscriptionId, register, release } from './registration.ts';
+import { isRunFull } from './run-limits.ts';
+import { showSources } from './search-attribute.ts';
 
 export type { Event } from '../events/event.ts';
 export type { SubscriptionId } from '../events/subscription.ts';
@@ -23,9 +30,13 @@ export {
   InvalidArgumentError,
   NoInboxError,
   SourceFullError,
+  SubscriptionOverflowError,
   UnknownSourceError,
   UnknownSubscriptionError,
 } from './errors.ts';
+
+/** Longest summary of a timer, in characters; the server takes 400 bytes. */
+const SUMMARY_LENGTH_MAX = 200;
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -55,16 +66,20 @@ export interface NextEventOptions {
  * @param filter - a CEL expression over `event_type`, `data` and `event`; every event if empty
  * @throws {@link UnknownSourceError}, {@link AmbiguousSourceError}, {@link SourceFullError}
  * @throws {@link FilterError} if the filter does not parse or type-check; it names the position
+ * @throws {@link SubscriptionOverflowError} if the run has taken as many events as it can
  *
  * @example
  * const payments = await subscribe('shop', `event_type == 'order.paid'`);
  */
 export async function subscribe(source: string, filter = ''): Promise<SubscriptionId> {
   const inbox = currentInbox();
+  if (inbox.suspended) throw overflow();
   const id = mintSubscriptionId(source, filter);
   inbox.hold({ id, source, filter });
   try {
-    await register({ id, source, filter });
+    const { searchable } = await register({ id, source, filter });
+    if (searchable !== undefined) inbox.makeSearchable(id, searchable);
+    showSources(inbox);
   } catch (error) {
     inbox.end(id);
     // A cancelled registration may have been heard; one that was refused was not.
@@ -90,6 +105,8 @@ export async function subscribe(source: string, filter = ''): Promise<Subscripti
  * @returns the event, or `undefined` once `timeout` has passed
  * @throws {@link InvalidArgumentError} without ids, for a malformed id, for a negative timeout
  * @throws {@link UnknownSubscriptionError} for an id of another workflow, or that has ended
+ * @throws {@link SubscriptionOverflowError} once all is read, if the run has taken as many events
+ * as it can: continue as new, best before, when {@link continueAsNewSuggested} says so
  *
  * @example
  * const paid = await subscribe('shop', `event_type == 'order.paid'`);
@@ -104,7 +121,8 @@ export async function nextEvent<T = unknown>(
   ...args: Array<SubscriptionId | NextEventOptions>
 ): Promise<Event<T> | undefined> {
   const inbox = currentInbox();
-  const { ids, timeoutMs } = toWait(args);
+  const wanted = toWait(args);
+  const { ids, timeoutMs } = wanted;
   for (const id of ids) {
     if (inbox.holds(id)) continue;
     throw new UnknownSubscriptionError(
@@ -114,8 +132,9 @@ export async function nextEvent<T = unknown>(
   if (CancellationScope.current().consideredCancelled) {
     throw new CancelledFailure('nextEvent was called in a scope that is cancelled');
   }
-  const event =
-    inbox.take(ids) ?? (timeoutMs === 0 ? undefined : await wait(inbox, { ids, timeoutMs }));
+  let event = inbox.take(ids);
+  if (event === undefined && inbox.suspended) throw overflow();
+  if (event === undefined && timeoutMs !== 0) event = await wait(inbox, wanted);
   return event && (deriveEvent(event) as Event<T>);
 }
 
@@ -152,11 +171,29 @@ export async function unsubscribe(id: SubscriptionId): Promise<void> {
   if (!inbox.holds(id)) return;
   inbox.end(id);
   release(inbox);
+  showSources(inbox);
+}
+
+/**
+ * Whether the workflow had better continue as new: Temporal suggests it, or the run has taken
+ * half of the signals or bytes that it can. A run that goes on takes no more events at 8,000
+ * signals or 35 MiB of history.
+ *
+ * @example
+ * for await (const order of events(orders)) {
+ *   await handle(order.data);
+ *   if (continueAsNewSuggested()) await continueAsNew<typeof shop>();
+ * }
+ */
+export function continueAsNewSuggested(): boolean {
+  return workflowInfo().continueAsNewSuggested || isRunFull(currentInbox(), 0.5);
 }
 
 interface Wait {
   readonly ids: ReadonlySet<SubscriptionId>;
   readonly timeoutMs: number | undefined;
+  /** The timeout as it was given. */
+  readonly timeout: Duration | undefined;
 }
 
 function toWait(args: ReadonlyArray<SubscriptionId | NextEventOptions>): Wait {
@@ -169,6 +206,7 @@ function toWait(args: ReadonlyArray<SubscriptionId | NextEventOptions>): Wait {
   return {
     ids: new Set(ids as SubscriptionId[]),
     timeoutMs: options?.timeout === undefined ? undefined : toTimeoutMs(options.timeout),
+    timeout: options?.timeout,
   };
 }
 
@@ -190,19 +228,16 @@ function toTimeoutMs(timeout: Duration): number {
 }
 
 /** Waits for an event, unless the run ends first: then the event is for the next one. */
-async function wait(inbox: Inbox, { ids, timeoutMs }: Wait): Promise<Event | undefined> {
-  const event = await untilGiven(inbox, ids, timeoutMs);
+async function wait(inbox: Inbox, wanted: Wait): Promise<Event | undefined> {
+  const event = await untilGiven(inbox, wanted);
   if (event === undefined || !inbox.closed) return event;
   inbox.giveBack(event);
   return new Promise(() => {});
 }
 
 /** Waits in a scope of its own, so that nothing outlives the wait. */
-function untilGiven(
-  inbox: Inbox,
-  ids: Wait['ids'],
-  timeoutMs?: number,
-): Promise<Event | undefined> {
+function untilGiven(inbox: Inbox, wanted: Wait): Promise<Event | undefined> {
+  const { ids, timeoutMs } = wanted;
   const scope = new CancellationScope();
   return scope.run(
     () =>
@@ -214,9 +249,9 @@ function untilGiven(
             timer.cancel();
             resolve(event);
           },
-          abandon() {
+          abandon(because: 'unsubscribed' | 'suspended') {
             timer.cancel();
-            reject(new UnknownSubscriptionError('every subscription waited for was unsubscribed'));
+            reject(because === 'suspended' ? overflow() : unsubscribed());
           },
         };
         inbox.wait(waiter);
@@ -227,9 +262,28 @@ function untilGiven(
 
         /** Cancelled when an event comes, or by the scope, whose cancellation is heard above. */
         async function expire(): Promise<void> {
-          await timer.run(() => sleep(timeoutMs ?? 0));
+          const summary = toSummary(inbox, wanted);
+          await timer.run(() => sleep(timeoutMs ?? 0, { summary }));
           if (inbox.leave(waiter)) resolve(inbox.take(ids));
         }
       }),
+  );
+}
+
+/** What the timer is for, in the Temporal UI: `nextEvent github or 2 days`. */
+function toSummary(inbox: Inbox, { ids, timeout }: Wait): string {
+  const held = inbox.held.filter(({ id }) => ids.has(id));
+  const sources = [...new Set(held.map(({ source }) => source))].join(', ');
+  const time = typeof timeout === 'number' ? `${timeout} ms` : timeout;
+  return `nextEvent ${sources} or ${time}`.slice(0, SUMMARY_LENGTH_MAX);
+}
+
+function unsubscribed(): Error {
+  return new UnknownSubscriptionError('every subscription waited for was unsubscribed');
+}
+
+function overflow(): Error {
+  return new SubscriptionOverflowError(
+    'this run has taken as many events as it can: continue as new to get more',
   );
 }

@@ -1,0 +1,126 @@
+// The workflows that subscribe, as seen from outside.
+
+import type { Client } from '@temporalio/client';
+import proto from '@temporalio/proto';
+
+import {
+  eventSignal,
+  SOURCE_ATTRIBUTE,
+  sourceWorkflowId,
+  subscriptionsQuery,
+  type HeldDescription,
+} from '../workflows/messages.ts';
+import { retrying, toFailureKind } from './failures.ts';
+import type { Target } from './lanes.ts';
+import { CALL_MS_MAX } from './source-client.ts';
+
+const { WORKFLOW_EXECUTION_STATUS_RUNNING: RUNNING } =
+  proto.temporal.api.enums.v1.WorkflowExecutionStatus;
+
+const ATTEMPT_MS_MAX = 1_500;
+
+/** A workflow as the server knows it, whether or not a worker is there. */
+export interface SubscriberDescription {
+  readonly runId: string;
+  readonly firstRunId: string;
+  readonly isRunning: boolean;
+  /** Of the history of its run. */
+  readonly historyBytes: number;
+}
+
+export class SubscriberClient {
+  readonly #client: Client;
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  /** Strongly consistent. `undefined`: there is no such workflow. */
+  async describe(workflowId: string): Promise<SubscriberDescription | undefined> {
+    const { connection, options } = this.#client;
+    try {
+      const { workflowExecutionInfo: info } = await this.#attempt(() =>
+        connection.workflowService.describeWorkflowExecution({
+          namespace: options.namespace,
+          execution: { workflowId },
+        }),
+      );
+      return {
+        runId: info?.execution?.runId ?? '',
+        firstRunId: info?.firstRunId ?? '',
+        isRunning: info?.status === RUNNING,
+        historyBytes: Number(info?.historySizeBytes ?? 0),
+      };
+    } catch (error) {
+      if (toFailureKind(error) === 'gone') return undefined;
+      throw error;
+    }
+  }
+
+  /** What the workflow itself says that it holds. Needs its worker. */
+  held(workflowId: string, forMs = ATTEMPT_MS_MAX): Promise<readonly HeldDescription[]> {
+    return this.#client.connection.withDeadline(Date.now() + forMs, () =>
+      this.#client.workflow.getHandle(workflowId).query(subscriptionsQuery),
+    );
+  }
+
+  /** Whether the namespace has the search attribute that names the sources of a workflow. */
+  async isSearchable(): Promise<boolean> {
+    try {
+      await retrying(CALL_MS_MAX, () => this.#attempt(() => this.#count(subscribersOf('-'))));
+      return true;
+    } catch (error) {
+      if (toFailureKind(error) === 'refused') return false;
+      throw error;
+    }
+  }
+
+  /** Running workflows that said that they subscribe to the source: a hint, and late by a little. */
+  async *list(source: string): AsyncIterable<string> {
+    const found = this.#client.workflow.list({ query: subscribersOf(source) });
+    for await (const { workflowId } of found) yield workflowId;
+  }
+
+  /** Whether the source had a workflow before this run. */
+  async hadWorkflow(source: string, runId: string): Promise<boolean> {
+    const query = `WorkflowId = '${sourceWorkflowId(source)}' AND RunId != '${runId}'`;
+    return (await this.#attempt(() => this.#count(query))) > 0;
+  }
+
+  /** Asks a workflow to register what it holds once more. Whether it was there to be asked. */
+  async askToRegister(workflowId: string, source: string): Promise<boolean> {
+    const ask = { to: '', events: [], registerAgain: source };
+    try {
+      await retrying(CALL_MS_MAX, () =>
+        this.#attempt(() => this.#client.workflow.getHandle(workflowId).signal(eventSignal, ask)),
+      );
+      return true;
+    } catch (error) {
+      const kind = toFailureKind(error);
+      if (kind === 'gone' || kind === 'refused') return false;
+      throw error;
+    }
+  }
+
+  async #count(query: string): Promise<number> {
+    const { count } = await this.#client.workflow.count(query);
+    return count;
+  }
+
+  #attempt<T>(call: () => Promise<T>): Promise<T> {
+    return this.#client.connection.withDeadline(Date.now() + ATTEMPT_MS_MAX, call);
+  }
+}
+
+/** Whether the subscriptions of this target can be dropped: its workflow has ended. */
+export function isGone(
+  described: SubscriberDescription | undefined,
+  { firstRunId }: Pick<Target, 'firstRunId'>,
+): boolean {
+  return described === undefined || !described.isRunning || described.firstRunId !== firstRunId;
+}
+
+/** The names of sources have no quotes in them. */
+function subscribersOf(source: string): string {
+  return `${SOURCE_ATTRIBUTE} = '${source}' AND ExecutionStatus = 'Running'`;
+}

@@ -1,0 +1,87 @@
+// What the Temporal UI shows of a workflow: markdown, made of what is known at the moment.
+
+import type { Subscription } from '../events/subscription.ts';
+import type { Inbox } from './inbox.ts';
+import type { HeldDescription } from './messages.ts';
+import type { Source } from './source-state.ts';
+
+/** Rows of a table at the most; a query's answer is bounded, and so is a reader. */
+const ROWS_MAX = 100;
+
+/** A filter is shown up to here, in characters. */
+const FILTER_LENGTH_MAX = 120;
+
+/** What a workflow waits for, and what has come. Empty if it holds nothing. */
+export function inboxDetails(inbox: Inbox): string {
+  const subscriptions = inbox.describe();
+  const size = subscriptions.length;
+  if (size === 0) return '';
+  return [
+    `**nextevent**: ${inbox.isWaiting ? 'waits for an event' : 'does not wait for an event'}` +
+      (inbox.suspended ? ', **suspended**: it must continue as new to get more events' : ''),
+    table(
+      ['source', 'filter', 'received', 'unread', 'subscription'],
+      { size, subscriptions },
+      toHeldRow,
+    ),
+  ].join('\n\n');
+}
+
+/** Who subscribes to a source, and what waits in its backlog. */
+export function sourceDetails(source: Source): string {
+  return [
+    `**${source.size}** subscriptions, **${source.backlog.length}** events in the backlog` +
+      (source.isRecovering ? ', **recovering** its subscriptions' : ''),
+    ...(source.size === 0
+      ? []
+      : [table(['workflow', 'filter', 'since', 'state'], source, toSubscriberRow)]),
+  ].join('\n\n');
+}
+
+function toHeldRow({ id, source, filter, received, unread }: HeldDescription): readonly unknown[] {
+  return [source, code(filter), received, unread, `\`${id}\``];
+}
+
+function toSubscriberRow(subscription: Subscription): readonly unknown[] {
+  const { workflowId, filter, since } = subscription;
+  const time = since === undefined ? '' : new Date(since).toISOString();
+  return [`\`${workflowId}\``, code(filter), time, stateOf(subscription)];
+}
+
+function stateOf({ suspended, undeliverable = 0 }: Subscription): string {
+  const missed = undeliverable > 0 ? `, ${undeliverable} undeliverable` : '';
+  return (suspended ? 'suspended' : 'waits') + missed;
+}
+
+interface Rows<T> {
+  readonly size: number;
+  readonly subscriptions: Iterable<T>;
+}
+
+function table<T>(
+  head: readonly string[],
+  { size, subscriptions }: Rows<T>,
+  row: (item: T) => readonly unknown[],
+): string {
+  const lines = [line(head), line(head.map(() => '---'))];
+  for (const subscription of subscriptions) {
+    if (lines.length === ROWS_MAX + 2) {
+      lines.push('', `... and ${size - ROWS_MAX} more`);
+      break;
+    }
+    lines.push(line(row(subscription)));
+  }
+  return lines.join('\n');
+}
+
+function line(cells: readonly unknown[]): string {
+  return `| ${cells.join(' | ')} |`;
+}
+
+/** A filter in a cell: a bar would end the cell, and a backtick the code. */
+function code(filter: string): string {
+  if (filter === '') return '_every event_';
+  const short =
+    filter.length > FILTER_LENGTH_MAX ? `${filter.slice(0, FILTER_LENGTH_MAX)}…` : filter;
+  return `\`${short.replaceAll(/\s+/g, ' ').replaceAll('|', '\\|').replaceAll('`', "'")}\``;
+}
