@@ -77,7 +77,9 @@ async function dispatchEntries(
   const signals = entries.flatMap((entry, place) => {
     const event = events[place];
     if (event === undefined) return [];
-    const matches = matchSubscribers(index, event, (subscription) => isFor(entry, subscription));
+    const { matches } = matchSubscribers(index, event, (subscription) =>
+      isFor(entry, subscription),
+    );
     return matches.map(async ({ target, subscriptions }) => {
       const outcome = await lanes.push(target, { event, subscriptions });
       if (outcome === 'gone') gone.push(...subscriptions);

@@ -5,9 +5,11 @@ import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
 import type { Event } from '../events/event.ts';
 import type { Trigger } from '../events/trigger.ts';
 import { UnavailableError } from './errors.ts';
+import { Inspection } from './inspection.ts';
 import { Lanes } from './lanes.ts';
 import { SourceClient } from './source-client.ts';
 import { SourceDispatcher } from './source-dispatcher.ts';
+import { SubscriberClient } from './subscriber-client.ts';
 import { Triggers } from './triggers.ts';
 
 /** A workflow that takes no signal for this long gets its part of the event from the backlog. */
@@ -34,6 +36,12 @@ export interface Dispatcher {
   dispatch(event: Event): Promise<Dispatched>;
 }
 
+/** A dispatcher that is connected. */
+export interface ConnectedDispatcher extends Dispatcher {
+  readonly inspection: Inspection;
+  close(): Promise<void>;
+}
+
 export interface DispatcherOptions {
   readonly connectionOptions: ConnectionOptions;
   readonly namespace: string;
@@ -42,9 +50,7 @@ export interface DispatcherOptions {
 }
 
 /** Connects to Temporal, and reads every source once. */
-export async function createDispatcher(
-  options: DispatcherOptions,
-): Promise<Dispatcher & { close(): Promise<void> }> {
+export async function createDispatcher(options: DispatcherOptions): Promise<ConnectedDispatcher> {
   const { namespace, sources } = options;
   const connection = await connectWithoutRetry(options.connectionOptions);
   const client = new Client({ connection, namespace });
@@ -55,7 +61,9 @@ export async function createDispatcher(
   };
   const dispatchers = new Map(sources.map((name) => [name, new SourceDispatcher(name, deps)]));
   await Promise.all([...dispatchers.values()].map((dispatcher) => dispatcher.warmUp()));
+  const subscribers = new SubscriberClient(client);
   return {
+    inspection: new Inspection({ client: deps.client, subscribers, dispatchers }),
     async dispatch(event) {
       const dispatcher = dispatchers.get(event.source);
       if (!dispatcher) throw new UnavailableError(`${event.source} is not a source`);

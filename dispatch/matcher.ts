@@ -11,14 +11,21 @@ export interface Match {
   readonly subscriptions: readonly SubscriptionId[];
 }
 
+export interface Matches {
+  readonly matches: readonly Match[];
+  /** The subscriptions whose filter could not be evaluated on the event, and why. */
+  readonly failed: ReadonlyMap<SubscriptionId, string>;
+}
+
 /** The workflows that want an event, of the subscriptions that are asked for. */
 export function matchSubscribers(
   index: FilterIndex<Subscription>,
   event: Event,
   isAskedFor: (subscription: Subscription) => boolean,
-): readonly Match[] {
+): Matches {
   const matches = new Map<string, { target: Target; subscriptions: SubscriptionId[] }>();
-  for (const subscription of index.match(event).matched) {
+  const { matched, failed } = index.match(event);
+  for (const subscription of matched) {
     if (!isAskedFor(subscription)) continue;
     const { workflowId, firstRunId, id } = subscription;
     const key = `${workflowId}\0${firstRunId}`;
@@ -26,5 +33,8 @@ export function matchSubscribers(
     if (match) match.subscriptions.push(id);
     else matches.set(key, { target: { workflowId, firstRunId }, subscriptions: [id] });
   }
-  return [...matches.values()];
+  return {
+    matches: [...matches.values()],
+    failed: new Map(failed.map(({ value, error }) => [value.id, error])),
+  };
 }

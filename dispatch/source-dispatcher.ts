@@ -7,12 +7,14 @@
 // its triggers start and its signals are waited for; or slow, and the backlog has it.
 
 import type { Event } from '../events/event.ts';
+import type { Subscription } from '../events/subscription.ts';
 import { BacklogWriter, LEAVE_MS, untilAcknowledgeable } from './backlog.ts';
 import { Deferred } from './deferred.ts';
 import type { Dispatched } from './dispatcher.ts';
 import { UnavailableError } from './errors.ts';
 import { toFailureKind } from './failures.ts';
 import type { Lanes, Outcome, Target } from './lanes.ts';
+import { MatchFailures } from './match-failures.ts';
 import { matchSubscribers, type Match } from './matcher.ts';
 import type { SourceClient } from './source-client.ts';
 import { Subscribers, type Reading } from './subscribers.ts';
@@ -55,6 +57,8 @@ export interface SourceDispatcherDeps {
 }
 
 export class SourceDispatcher {
+  /** Filters that could not be evaluated, in this process. */
+  readonly failures = new MatchFailures();
   readonly #source: string;
   readonly #deps: SourceDispatcherDeps;
   readonly #subscribers: Subscribers;
@@ -84,6 +88,12 @@ export class SourceDispatcher {
     // Somebody has terminated it: the sooner it begins to recover, the fewer events wait for it.
     if (described?.isRunning === false) await this.#deps.client.restart(this.#source);
     await this.#subscribers.refresh();
+  }
+
+  /** The subscriptions, from a reading that begins now; undefined if nobody can tell in time. */
+  async subscriptions(): Promise<readonly Subscription[] | undefined> {
+    const reading = await this.#subscribers.read();
+    return reading.kind === 'current' ? this.#subscribers.subscriptions : undefined;
   }
 
   close(): void {
@@ -207,7 +217,8 @@ export class SourceDispatcher {
   #match(arrival: Arrival): boolean {
     const { index, chain, version } = this.#subscribers;
     const after = this.#matchedVersion(arrival);
-    const matches = matchSubscribers(index, arrival.event, ({ seq }) => seq > after);
+    const { matches, failed } = matchSubscribers(index, arrival.event, ({ seq }) => seq > after);
+    this.failures.add(arrival.event, failed);
     if (matches.length > FAN_OUT_MAX) return false;
     arrival.matched = { chain, version };
     for (const match of matches) this.#signal(arrival, match);

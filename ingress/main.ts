@@ -12,11 +12,16 @@ import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import { createDispatcher } from '../dispatch/dispatcher.ts';
 import { SOURCE_TASK_QUEUE } from '../workflows/messages.ts';
+import { createApi } from './api.ts';
 import { createApp, createServer } from './app.ts';
 import { createReadiness } from './readiness.ts';
+import { describeRetention } from './retention.ts';
 
 const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 8088;
+
+/** Until there are keys to it, the management API is for this machine alone. */
+const MANAGEMENT_HOST = '127.0.0.1';
 const PORT_MAX = 65_535;
 
 /** How long requests in flight have, once the process was asked to end. */
@@ -45,7 +50,7 @@ try {
 
 async function main(): Promise<void> {
   const host = process.env.HOST || DEFAULT_HOST;
-  const requestedPort = toPort(process.env.PORT);
+  const requestedPort = toPort('PORT', DEFAULT_PORT);
   const config = await loadConfig();
   const { connection, dispatcher, namespace } = await connect(config);
   const app = createApp({
@@ -56,24 +61,35 @@ async function main(): Promise<void> {
       namespace,
       taskQueues: [config.taskQueue, SOURCE_TASK_QUEUE],
     }),
-    log: (line) => console.log(line),
+    log: console.log,
   });
   const server = createServer(app);
   const port = await listen(server, host, requestedPort);
+  const { inspection } = dispatcher;
+  const api = createServer(createApi({ sources: config.sources, inspection, log: console.log }));
+  const managementPort = await listen(api, MANAGEMENT_HOST, toManagementPort(requestedPort));
   onceAskedToEnd(async () => {
-    await closeServer(server);
+    await Promise.all([closeServer(server), closeServer(api)]);
     await dispatcher.close();
     await connection.close();
   });
   console.log(`ingress listening on http://${host.includes(':') ? `[${host}]` : host}:${port}`);
-  process.send?.({ type: 'ready', port });
+  console.log(`management API on http://${MANAGEMENT_HOST}:${managementPort}/api/v1`);
+  const retention = await describeRetention(connection, namespace);
+  if (retention !== undefined) console.log(retention);
+  process.send?.({ type: 'ready', port, managementPort });
 }
 
-function toPort(text: string | undefined): number {
-  if (text === undefined || text === '') return DEFAULT_PORT;
+function toPort(variable: string, fallback: number): number {
+  const text = process.env[variable] || String(fallback);
   const port = Number(text);
   if (Number.isInteger(port) && port >= 0 && port <= PORT_MAX) return port;
-  throw new StartError(`PORT is "${text}", must be a number from 0 to ${PORT_MAX}`);
+  throw new StartError(`${variable} is "${text}", must be a number from 0 to ${PORT_MAX}`);
+}
+
+/** The port after that of the webhooks, if no other is named; any, if those have any. */
+function toManagementPort(port: number): number {
+  return toPort('MANAGEMENT_PORT', port === 0 || port === PORT_MAX ? 0 : port + 1);
 }
 
 async function connect(config: Config): Promise<Temporal> {

@@ -20,6 +20,11 @@ export class NotFoundError extends Error {
   override readonly name = 'NotFoundError';
 }
 
+/** It is there, but not for whoever asks. */
+export class ForbiddenError extends Error {
+  override readonly name = 'ForbiddenError';
+}
+
 interface Problem {
   readonly status: number;
   readonly title: string;
@@ -50,13 +55,15 @@ function toProblem(error: unknown): Problem {
     return {
       status: 503,
       title: 'Unavailable',
-      detail: 'the event could not be made durable; send it again',
+      detail: `${error.message}; try again`,
       headers: { 'Retry-After': String(seconds) },
     };
   }
   if (!(error instanceof Error)) return { status: 500, title: 'Internal error' };
   if (error instanceof NotFoundError)
     return { status: 404, title: 'Not found', detail: error.message };
+  if (error instanceof ForbiddenError)
+    return { status: 403, title: 'Forbidden', detail: error.message };
   if (error instanceof RequestError)
     return { status: 400, title: 'Bad request', detail: error.message };
   if (error instanceof BodyTooLargeError) {
