@@ -68,6 +68,12 @@ export interface TemporalOptions {
    * @default that of this library
    */
   readonly searchAttributes?: Readonly<Record<string, string>>;
+  /**
+   * Further arguments of the server.
+   *
+   * @default none
+   */
+  readonly arguments?: readonly string[];
 }
 
 /** How a server ended. */
@@ -180,6 +186,7 @@ function argumentsOf(options: TemporalOptions, { port, uiPort }: Ports): string[
     ...(tuned ? TUNED : []).map((value) => `--dynamic-config-value=${value}`),
     ...(tuned ? TUNED_PRAGMAS : []).map((pragma) => `--sqlite-pragma=${pragma}`),
     ...attributes.map((attribute) => `--search-attribute=${attribute}`),
+    ...(options.arguments ?? []),
   ];
 }
 

@@ -203,7 +203,7 @@ export class SourceClient {
         version: 0,
         backlog: 0,
         stateBytes: 0,
-        ...(!isFirst && { recovering: true as const }),
+        recovering: !isFirst,
       } satisfies SourceMemo,
     };
   }

@@ -28,7 +28,7 @@ export interface Subscription extends Registration {
   readonly undeliverable?: number;
 }
 
-/** As much of a run id as tells the runs of one workflow apart. */
+/** As much of a run id as tells the runs of one workflow apart. It begins with the time. */
 export function runTag(runId: string): string {
-  return runId.slice(0, 8);
+  return runId.slice(-8);
 }

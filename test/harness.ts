@@ -54,6 +54,9 @@ export interface TestServer {
 export interface TestServerOptions {
   /** Plain defaults of the server instead of the settings of the dev runtime. */
   readonly tuned?: boolean;
+  readonly searchAttributes?: Readonly<Record<string, string>>;
+  /** Further arguments of the server. */
+  readonly arguments?: readonly string[];
 }
 
 export async function startServer(options: TestServerOptions = {}): Promise<TestServer> {

@@ -144,5 +144,5 @@ export interface SourceMemo extends Record<string, unknown> {
   /** How many of them are suspended. */
   readonly suspended?: number;
   /** It does not know all of its subscriptions yet. */
-  readonly recovering?: true;
+  readonly recovering?: boolean;
 }

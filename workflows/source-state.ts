@@ -107,7 +107,8 @@ export class Source {
       stateBytes: this.#stateBytes,
       subscriptions: this.size,
       suspended: this.#suspended,
-      ...(this.isRecovering && { recovering: true }),
+      // Never left out: a memo keeps what is not written anew.
+      recovering: this.isRecovering,
     };
   }
 

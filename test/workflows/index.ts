@@ -1,5 +1,6 @@
 // Workflows that only tests run.
 
+export * from './hoarding.ts';
 export * from './listening.ts';
 export * from './collecting.ts';
 export * from './racing.ts';
