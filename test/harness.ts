@@ -23,6 +23,7 @@ import {
 import type { Config } from '../config/config.ts';
 import { startTemporal, type TemporalServer } from '../dev/temporal.ts';
 import { createDispatcher, type Dispatcher } from '../dispatch/dispatcher.ts';
+import type { Inspection } from '../dispatch/inspection.ts';
 import type { Trigger } from '../events/trigger.ts';
 import { createApp, createServer } from '../ingress/app.ts';
 import { webhook } from '../ingress/sources/webhook.ts';
@@ -194,6 +195,7 @@ export interface Posted {
 export interface TestIngress {
   readonly url: string;
   readonly dispatcher: Dispatcher;
+  readonly inspection: Inspection;
   /** One line per event, as the dev runtime prints it. */
   readonly lines: readonly string[];
   post(source: string, body: unknown, id?: string): Promise<Posted>;
@@ -220,6 +222,7 @@ async function startIngress(config: Config, address: string): Promise<TestIngres
   return {
     url,
     dispatcher,
+    inspection: dispatcher.inspection,
     lines,
     post: (source, body, id) => post(url, { source, body, id }),
     async stop() {

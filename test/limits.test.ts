@@ -1,0 +1,298 @@
+// Temporal's own limits, and what happens before they are reached: nothing that was
+// acknowledged is lost, and whoever is not at a limit is not disturbed.
+
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { after, before, describe, test } from 'node:test';
+
+import type { WorkflowHandle } from '@temporalio/client';
+
+import { RUN_EVENTS_MAX, SourceClient } from '../dispatch/source-client.ts';
+import { eventSignal, sourceWorkflowId } from '../workflows/messages.ts';
+import { SIGNALS_PER_RUN_MAX } from '../workflows/run-limits.ts';
+import {
+  post,
+  postUntilAccepted,
+  progressOf,
+  startApp,
+  startServer,
+  until,
+  untilSubscribed,
+  type TestApp,
+  type TestServer,
+} from './harness.ts';
+import { goOn } from './observe.ts';
+import { receivedBy, resultOf, startCollecting } from './received.ts';
+import type { HoardInput } from './workflows/hoarding.ts';
+
+const KIB = 1024;
+
+/** How many requests are on their way at once. */
+const SENDERS = 48;
+
+describe('Without a worker', () => {
+  let server: TestServer;
+  before(async () => {
+    server = await startServer();
+  });
+  after(() => server.stop());
+
+  test('a source takes 6,000 events, and all of them arrive', async () => {
+    const app = await startUncached(server, ['many']);
+    try {
+      const collecting = await startCollecting(app, [['many', 'data.body.json.n >= 0']]);
+      await leaveAlone(app, 'many');
+      const ids = Array.from({ length: 6_000 }, (_, n) => `event ${n}`);
+      await sideBySide(ids, async (id, n) => {
+        const posted = await post(app.ingress.url, { source: 'many', id, body: { n } });
+        assert.deepEqual([posted.status, posted.queued], [202, true]);
+      });
+      await app.startWorker();
+      await postUntilAccepted([app.ingress.url], { source: 'many', id: 'end', body: { n: 0 } });
+      const received = await receivedBy(collecting);
+      assert.equal(received.length, ids.length);
+      assert.deepEqual(received.toSorted(), ids.toSorted());
+    } finally {
+      await app.stop();
+    }
+  });
+
+  test('it takes 300 bodies of 500 KiB, and all of them arrive', async () => {
+    const app = await startUncached(server, ['large']);
+    try {
+      // Each gets as much as one run can hold.
+      const collecting = await Promise.all(
+        Array.from({ length: 10 }, (_, n) =>
+          startCollecting(app, [['large', `data.body.json.n % 10.0 == ${n}.0`]]),
+        ),
+      );
+      await leaveAlone(app, 'large');
+      const ids = Array.from({ length: 300 }, (_, n) => `event ${n}`);
+      const filling = 'x'.repeat(500 * KIB);
+      await sideBySide(ids, async (id, n) => {
+        const posted = await post(app.ingress.url, { source: 'large', id, body: { n, filling } });
+        assert.deepEqual([posted.status, posted.queued], [202, true]);
+      });
+      await app.startWorker();
+      const received: string[] = [];
+      for (const [n, handle] of collecting.entries()) {
+        await postUntilAccepted([app.ingress.url], {
+          source: 'large',
+          id: `end ${n}`,
+          body: { n },
+        });
+        received.push(...(await receivedBy(handle)));
+      }
+      assert.deepEqual(received.toSorted(), ids.toSorted());
+    } finally {
+      await app.stop();
+    }
+  });
+
+  test('above what its run can hold it answers 503, lives, and loses nothing', async () => {
+    const app = await startUncached(server, ['bounded']);
+    try {
+      const collecting = await startCollecting(app, [['bounded', '']]);
+      await leaveAlone(app, 'bounded');
+      const sources = new SourceClient(app.client);
+      const accepted = await postUntilAccepted([app.ingress.url], {
+        source: 'bounded',
+        id: 'accepted',
+        body: {},
+      });
+      assert.equal(accepted.queued, true);
+      await sideBySide(Array.from({ length: RUN_EVENTS_MAX }), () =>
+        sources.unregister('bounded', [randomUUID()]),
+      );
+      const refused = await fetch(`${app.ingress.url}/webhooks/bounded`, {
+        method: 'POST',
+        headers: { 'idempotency-key': 'refused' },
+      });
+      assert.equal(refused.status, 503);
+      assert.match(refused.headers.get('retry-after') ?? '', /^[1-9]\d*$/);
+      assert.match(
+        ((await refused.json()) as { detail: string }).detail,
+        /backlog of bounded is full/,
+      );
+      const source = app.client.workflow.getHandle(sourceWorkflowId('bounded'));
+      assert.equal((await source.describe()).status.name, 'RUNNING');
+      await app.startWorker();
+      for (const id of ['refused', 'end']) {
+        await postUntilAccepted([app.ingress.url], { source: 'bounded', id, body: {} });
+      }
+      assert.deepEqual(await receivedBy(collecting), ['accepted', 'refused']);
+    } finally {
+      await app.stop();
+    }
+  });
+});
+
+describe('A subscriber that does not read', () => {
+  let server: TestServer;
+  before(async () => {
+    server = await startServer();
+  });
+  after(() => server.stop());
+
+  test('is suspended at 35 MiB and told, others go on, and its next run gets events again', async () => {
+    const app = await startApp(server, { sources: ['hoarded'] });
+    try {
+      const hoarding = await app.start('hoard', { source: 'hoarded', received: [] });
+      await untilSubscribed(hoarding, 1);
+      const reading = await startCollecting(app, [['hoarded', 'has(data.body.json.small)']]);
+      const ids = await fill(app, 'hoarded', hoarding);
+      await app.post('hoarded', { small: true }, 'not for the one that is suspended');
+      await goOn(hoarding);
+      await until('it has continued as new and gets events again', async () => {
+        return (await suspendedOf(app, 'hoarded')).length === 0;
+      });
+      await app.post('hoarded', { small: true }, 'end');
+      const { received, thrown } = await resultOf<HoardInput>(hoarding);
+      assert.equal(thrown, 'SubscriptionOverflowError, suggested');
+      assert.deepEqual(
+        received.map(({ id }) => id),
+        [...ids, 'end'],
+      );
+      assert.deepEqual(await receivedBy(reading), ['not for the one that is suspended']);
+    } finally {
+      await app.stop();
+    }
+  });
+
+  test('is suspended at 8,000 signals', async () => {
+    const app = await startApp(server, { sources: ['signalled'] });
+    try {
+      const hoarding = await app.start('hoard', { source: 'signalled', received: [] });
+      await untilSubscribed(hoarding, 1);
+      // Of those that a reused workflow id would get: they count, and are for nobody.
+      await sideBySide(Array.from({ length: SIGNALS_PER_RUN_MAX }), () =>
+        hoarding.signal(eventSignal, { to: '', events: [] }),
+      );
+      await until(
+        'it is suspended',
+        async () => (await suspendedOf(app, 'signalled')).length === 1,
+      );
+      await goOn(hoarding);
+      await until('its next run is not', async () => {
+        return (await suspendedOf(app, 'signalled')).length === 0;
+      });
+      await app.post('signalled', {}, 'end');
+      assert.equal((await resultOf<HoardInput>(hoarding)).received.length, 1);
+    } finally {
+      await app.stop();
+    }
+  });
+
+  test('and has no worker is sent no more than it survives; what it misses is counted', async () => {
+    const app = await startUncached(server, ['unattended']);
+    try {
+      const hoarding = await app.start('hoard', { source: 'unattended', received: [] });
+      await untilSubscribed(hoarding, 1);
+      await app.post('unattended', {}, 'first');
+      await app.stopWorker();
+      const filling = 'x'.repeat(1_000 * KIB);
+      const ids = Array.from({ length: 55 }, (_, n) => `event ${n}`);
+      for (const id of ids) {
+        await postUntilAccepted([app.ingress.url], { source: 'unattended', id, body: { filling } });
+      }
+      assert.equal((await hoarding.describe()).status.name, 'RUNNING');
+      await app.startWorker();
+      const [status] = await until('it is suspended', async () => {
+        const suspended = await suspendedOf(app, 'unattended');
+        return suspended.length > 0 && suspended;
+      });
+      const missed = status?.undeliverable ?? 0;
+      assert.ok(missed > 0, 'nothing was counted');
+      await goOn(hoarding);
+      await until('its next run gets events again', async () => {
+        return (await suspendedOf(app, 'unattended')).length === 0;
+      });
+      await postUntilAccepted([app.ingress.url], { source: 'unattended', id: 'end', body: {} });
+      const { received } = await resultOf<HoardInput>(hoarding);
+      const got = received.map(({ id }) => id).filter((id) => id.startsWith('event'));
+      assert.deepEqual(got, ids.slice(0, got.length));
+      assert.equal(got.length + missed, ids.length);
+    } finally {
+      await app.stop();
+    }
+  });
+});
+
+describe('A server that is overloaded', () => {
+  test('is left alone: 503 with Retry-After, no storm of calls, and nothing is lost', async () => {
+    const server = await startServer({
+      arguments: ['--dynamic-config-value=frontend.namespaceRPS=60'],
+    });
+    const app = await startApp(server, { sources: ['busy'] });
+    try {
+      const collecting = await startCollecting(app, [['busy', '']]);
+      const ids = Array.from({ length: 400 }, (_, n) => `event ${n}`);
+      const answers = new Map<number, number>();
+      await sideBySide(ids, async (id) => {
+        const { status } = await post(app.ingress.url, { source: 'busy', id, body: {} });
+        answers.set(status, (answers.get(status) ?? 0) + 1);
+      });
+      assert.deepEqual(
+        [...answers.keys()].filter((status) => status !== 202 && status !== 503),
+        [],
+      );
+      assert.ok((answers.get(503) ?? 0) > 0, 'it was never overloaded');
+      for (const id of ids) {
+        await postUntilAccepted([app.ingress.url], { source: 'busy', id, body: {} });
+      }
+      await postUntilAccepted([app.ingress.url], { source: 'busy', id: 'end', body: {} });
+      const received = await receivedBy(collecting);
+      assert.deepEqual(received.toSorted(), ids.toSorted());
+    } finally {
+      await app.stop();
+      await server.stop();
+    }
+  });
+});
+
+/** Without a cache, a workflow does not wait ten seconds for the worker that ran it last. */
+function startUncached(server: TestServer, sources: readonly string[]): Promise<TestApp> {
+  return startApp(server, { sources, workerOptions: { maxCachedWorkflows: 0 } });
+}
+
+/** Stops the worker, and leaves something in the source that nobody is there to take up. */
+async function leaveAlone(app: TestApp, source: string): Promise<void> {
+  await app.stopWorker();
+  await new SourceClient(app.client).unregister(source, [randomUUID()]);
+}
+
+/** Posts large events until the source has heard that the workflow takes no more. */
+async function fill(app: TestApp, source: string, hoarding: WorkflowHandle): Promise<string[]> {
+  const filling = 'x'.repeat(1_000 * KIB);
+  const ids: string[] = [];
+  await until('it is suspended', async () => {
+    const id = `event ${ids.length}`;
+    const { received } = await progressOf(hoarding);
+    assert.equal(received.length, 0);
+    await postUntilAccepted([app.ingress.url], { source, id, body: { filling } });
+    ids.push(id);
+    return (await suspendedOf(app, source)).length === 1;
+  });
+  return ids;
+}
+
+async function suspendedOf(app: TestApp, source: string) {
+  const page = { limit: 100, after: 0 };
+  const found = await until('the source tells', () =>
+    app.ingress.inspection.subscriptions(source, page),
+  );
+  return found.subscriptions.filter(({ suspended }) => suspended);
+}
+
+async function sideBySide<T>(
+  items: readonly T[],
+  work: (item: T, index: number) => Promise<unknown>,
+): Promise<void> {
+  const left = [...items.entries()];
+  const workNext = async (): Promise<void> => {
+    for (let next = left.shift(); next !== undefined; next = left.shift()) {
+      await work(next[1], next[0]);
+    }
+  };
+  await Promise.all(Array.from({ length: SENDERS }, workNext));
+}
