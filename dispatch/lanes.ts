@@ -112,7 +112,8 @@ function takeBatch(lane: Lane): Waiting[] {
 
 const sizes = new WeakMap<Event, number>();
 
-function bytesOf(event: Event): number {
+/** The size of an event, in bytes of JSON. */
+export function bytesOf(event: Event): number {
   const known = sizes.get(event);
   if (known !== undefined) return known;
   const bytes = Buffer.byteLength(JSON.stringify(event));
