@@ -1,14 +1,16 @@
 // The configuration of this clone: the workflows of examples/, on webhooks that take every
 // request. Names of sources are what comes after /webhooks/ in an address.
 
-import { defineConfig, webhook } from 'nextevent';
+import { defineConfig, webhook, type Event } from 'nextevent';
 
+import { notify } from './examples/activities.ts';
 import type * as workflows from './examples/index.ts';
 
 const open = webhook({ verify: 'none' });
 
 export default defineConfig<typeof workflows>({
   workflowsPath: './examples/index.ts',
+  activities: { notify },
   sources: {
     hello: open,
     orders: open,
@@ -18,6 +20,11 @@ export default defineConfig<typeof workflows>({
     payments: open,
     warehouse: open,
     carrier: open,
+    questions: open,
+    answers: open,
+    watches: open,
+    reports: open,
+    deposits: open,
   },
   triggers: [
     { name: 'on-hello', source: 'hello', filter: "event_type == 'post'", workflow: 'hello' },
@@ -38,6 +45,26 @@ export default defineConfig<typeof workflows>({
       source: 'shop',
       filter: "event_type == 'post' && has(data.body.json.id)",
       workflow: 'fulfilment',
+    },
+    {
+      name: 'on-question',
+      source: 'questions',
+      filter: "event_type == 'post' && has(data.body.json.id)",
+      workflow: 'reminder',
+    },
+    {
+      name: 'on-watch',
+      source: 'watches',
+      filter: "event_type == 'post' && has(data.body.json.device)",
+      workflow: 'silence',
+    },
+    {
+      name: 'on-deposit',
+      source: 'deposits',
+      filter: "event_type == 'post' && has(data.body.json.cents)",
+      workflow: 'account',
+      // One workflow for each customer: its first deposit starts it, the others are fed to it.
+      workflowId: (event: Event<workflows.Deposit>) => event.data.body.json.customer,
     },
   ],
 });

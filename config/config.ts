@@ -21,6 +21,14 @@ const OPTIONS: readonly string[] = [
   'sources',
   'triggers',
 ] satisfies Array<keyof ConfigOptions>;
+const TRIGGER_OPTIONS: readonly string[] = [
+  'name',
+  'source',
+  'filter',
+  'workflow',
+  'taskQueue',
+  'workflowId',
+] satisfies Array<keyof TriggerOptions>;
 
 /** A module with workflows, when nothing is known about what it exports. */
 export type Workflows = Readonly<Record<string, (event: Event<never>) => Promise<unknown>>>;
@@ -56,6 +64,21 @@ export interface TriggerOptions<W extends object = Workflows> {
    * @default the task queue of the configuration
    */
   readonly taskQueue?: string;
+  /**
+   * Names the one workflow that the event is for: `<trigger>/<what this returns>` is its id. The
+   * event starts that workflow or, while it runs, is given to it by `triggerSubscription`. There is
+   * never a second one at the same time.
+   *
+   * What is returned is text that is not empty. For anything else, and if it throws, the event
+   * starts nothing, and a line in the log says so. Give the same for the same event always.
+   *
+   * @default every event starts a workflow of its own, called `<trigger>/<event id>`
+   *
+   * @example
+   * workflowId: (event: Event<Order>) => event.data.body.json.customer
+   */
+  // A method, so that its event can be declared with the data that the source gives it.
+  workflowId?(event: Event): string;
 }
 
 /** What `nextevent.config.ts` says. */
@@ -127,9 +150,7 @@ export function defineConfig<W extends object = Workflows>(
  */
 export function resolveConfig(options: unknown, directory: string): Config {
   const given = record(options, 'the configuration');
-  for (const key of Object.keys(given)) {
-    check(OPTIONS.includes(key), `there is no option "${key}", only ${OPTIONS.join(', ')}`);
-  }
+  checkOptions(given, OPTIONS, '');
   const taskQueue = text(given.taskQueue ?? DEFAULT_TASK_QUEUE, 'taskQueue');
   const sources = resolveSources(record(given.sources, 'sources'));
   return {
@@ -193,6 +214,7 @@ function resolveTrigger(
   const given = record(options, 'a trigger');
   const name = text(given.name, 'the name of a trigger');
   checkLength(name, 'trigger');
+  checkOptions(given, TRIGGER_OPTIONS, ` of trigger "${name}"`);
   // A workflow's id is the trigger's name, a slash and the event's id: which must be one way only.
   check(!name.includes('/'), `the name of trigger "${name}" has a slash in it`);
   const trigger: Trigger = {
@@ -201,6 +223,7 @@ function resolveTrigger(
     filter: given.filter === undefined ? '' : string(given.filter, `the filter of "${name}"`),
     workflow: text(given.workflow, `the workflow of trigger "${name}"`),
     taskQueue: text(given.taskQueue ?? taskQueue, `the taskQueue of trigger "${name}"`),
+    ...(given.workflowId !== undefined && { workflowId: resolveWorkflowId(name, given) }),
   };
   check(
     sources.has(trigger.source),
@@ -208,6 +231,20 @@ function resolveTrigger(
   );
   checkFilter(trigger);
   return trigger;
+}
+
+/** Called as what it is written as: a method of its trigger. */
+function resolveWorkflowId(
+  name: string,
+  trigger: Record<string, unknown>,
+): NonNullable<Trigger['workflowId']> {
+  const { workflowId } = trigger;
+  check(isFunction(workflowId), `the workflowId of trigger "${name}" is not a function`);
+  return (event) => workflowId.call(trigger, event);
+}
+
+function isFunction(value: unknown): value is (...args: unknown[]) => unknown {
+  return typeof value === 'function';
 }
 
 function checkFilter({ name, filter }: Trigger): void {
@@ -225,6 +262,12 @@ function checkLength(name: string, what: string): void {
     name.length <= NAME_LENGTH_MAX,
     `the name of a ${what} is ${name.length} characters, at most ${NAME_LENGTH_MAX}: "${name}"`,
   );
+}
+
+function checkOptions(given: object, options: readonly string[], where: string): void {
+  for (const key of Object.keys(given)) {
+    check(options.includes(key), `there is no option "${key}"${where}, only ${options.join(', ')}`);
+  }
 }
 
 function record(value: unknown, what: string): Record<string, unknown> {

@@ -17,7 +17,7 @@ const STUCK_MS = 2_000;
 
 /** Where an event went. */
 export interface Dispatched {
-  /** The ids of the workflows that it started, now or when it came before. */
+  /** The ids of the workflows that it started, now or when it came before, or fed. */
   readonly started: readonly string[];
   /** How many workflows were signalled. */
   readonly signalled: number;

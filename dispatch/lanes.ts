@@ -8,25 +8,13 @@ import type { Event } from '../events/event.ts';
 import type { Subscription } from '../events/subscription.ts';
 import { eventSignal, type MatchedEvent } from '../workflows/messages.ts';
 import { retrying, toFailureKind } from './failures.ts';
-import { SubscriberClient } from './subscriber-client.ts';
+import { HistoryGuard } from './history-guard.ts';
 
 /** The most that one signal carries, in bytes of JSON; or one event, if that is larger. */
 export const BATCH_BYTES_MAX = 1024 * 1024;
 
 /** How many signals are on their way at once. */
 const SIGNALS_MAX = 128;
-
-/**
- * A workflow with so much history, in bytes, is sent no more: at 50 MiB the server would
- * terminate it, with everything in it that is unread.
- */
-const HISTORY_BYTES_MAX = 45 * 1024 * 1024;
-
-/** A workflow's history is looked at again after so many bytes were sent to it. */
-const LOOK_AFTER_BYTES = 1024 * 1024;
-
-/** Of so many workflows it is remembered how much they were sent. */
-const REMEMBERED_MAX = 10_000;
 
 /** How long one attempt to signal may take. */
 const ATTEMPT_MS_MAX = 1_500;
@@ -60,14 +48,12 @@ export class Lanes {
   readonly #giveUpMs: number;
   readonly #lanes = new Map<string, Lane>();
   readonly #slots = new Slots(SIGNALS_MAX);
-  readonly #subscribers: SubscriberClient;
-  /** Bytes sent to a workflow since its history was looked at. */
-  readonly #sentBytes = new Map<string, number>();
+  readonly #guard: HistoryGuard;
 
   /** A workflow that takes no signal for `giveUpMs` is `stuck`. */
   constructor(client: Client, giveUpMs: number) {
     this.#client = client;
-    this.#subscribers = new SubscriberClient(client);
+    this.#guard = new HistoryGuard(client);
     this.#giveUpMs = giveUpMs;
   }
 
@@ -101,7 +87,8 @@ export class Lanes {
   async #signal({ workflowId, firstRunId }: Target, batch: Waiting[]): Promise<Outcome> {
     const events = batch.map(({ matched }) => matched);
     try {
-      if (await this.#isFull(workflowId, batch)) return 'refused';
+      const isFull = (): Promise<boolean> => this.#guard.isFull(workflowId, sizeOf(batch));
+      if (await retrying(this.#giveUpMs, isFull)) return 'refused';
       await retrying(this.#giveUpMs, () =>
         this.#client.connection.withDeadline(Date.now() + ATTEMPT_MS_MAX, () =>
           this.#client.workflow
@@ -114,22 +101,6 @@ export class Lanes {
       const kind = toFailureKind(error);
       return kind === 'retry' ? 'stuck' : kind;
     }
-  }
-
-  /** Whether the batch may be more than the workflow's run can hold. */
-  async #isFull(workflowId: string, batch: readonly Waiting[]): Promise<boolean> {
-    const bytes = sizeOf(batch);
-    const sent = (this.#sentBytes.get(workflowId) ?? 0) + bytes;
-    this.#sentBytes.delete(workflowId);
-    this.#sentBytes.set(workflowId, sent);
-    for (const oldest of this.#sentBytes.keys()) {
-      if (this.#sentBytes.size <= REMEMBERED_MAX) break;
-      this.#sentBytes.delete(oldest);
-    }
-    if (sent < LOOK_AFTER_BYTES) return false;
-    const described = await retrying(this.#giveUpMs, () => this.#subscribers.describe(workflowId));
-    this.#sentBytes.set(workflowId, bytes);
-    return described !== undefined && described.historyBytes + bytes > HISTORY_BYTES_MAX;
   }
 }
 
@@ -150,7 +121,8 @@ function takeBatch(lane: Lane): Waiting[] {
 
 const sizes = new WeakMap<Event, number>();
 
-function bytesOf(event: Event): number {
+/** The size of an event, in bytes of JSON. */
+export function bytesOf(event: Event): number {
   const known = sizes.get(event);
   if (known !== undefined) return known;
   const bytes = Buffer.byteLength(JSON.stringify(event));

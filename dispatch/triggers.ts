@@ -1,4 +1,4 @@
-// Starts the workflows that triggers name.
+// Starts or feeds the workflows that triggers name.
 
 import { createHash } from 'node:crypto';
 
@@ -7,20 +7,26 @@ import type { Client } from '@temporalio/client';
 import type { Event } from '../events/event.ts';
 import { FilterIndex } from '../events/filter-index.ts';
 import type { Trigger } from '../events/trigger.ts';
+import { Feeder } from './feeder.ts';
 import { startOnce } from './source-client.ts';
 
-/** Longest part of a workflow id that is the event's own id, in characters. */
-const EVENT_ID_LENGTH_MAX = 128;
+/** Longest part of a workflow id that is the event's id, or what `workflowId` gave. */
+const KEY_LENGTH_MAX = 128;
+
+/** How much of an error of the user's is logged, in characters. */
+const REASON_LENGTH_MAX = 200;
 
 /** How long one attempt to start a workflow may take. */
 const ATTEMPT_MS_MAX = 1_500;
 
 export class Triggers {
   readonly #client: Client;
+  readonly #feeder: Feeder;
   readonly #indexes = new Map<string, FilterIndex<Trigger>>();
 
   constructor(client: Client, triggers: readonly Trigger[]) {
     this.#client = client;
+    this.#feeder = new Feeder(client);
     for (const trigger of triggers) {
       const index = this.#indexes.get(trigger.source) ?? new FilterIndex<Trigger>();
       index.add(trigger.name, trigger.filter, trigger);
@@ -34,17 +40,27 @@ export class Triggers {
   }
 
   /**
-   * Starts every workflow that a trigger wants to start with this event, and returns their
-   * ids. A workflow that this event has started before is not started again.
+   * Starts or feeds every workflow that a trigger wants to with this event, and returns their
+   * ids. A workflow that this event has started before is not started again, unless it is
+   * named by `workflowId` and has ended.
    */
-  start(event: Event): Promise<string[]> {
+  async start(event: Event): Promise<string[]> {
     const triggers = this.#indexes.get(event.source)?.match(event).matched ?? [];
-    return Promise.all(triggers.map((trigger) => this.#start(trigger, event)));
+    const ids = await Promise.all(triggers.map((trigger) => this.#startOrFeed(trigger, event)));
+    return ids.filter((id) => id !== undefined);
   }
 
-  async #start({ name, workflow, taskQueue }: Trigger, event: Event): Promise<string> {
-    const workflowId = toWorkflowId(name, event.id);
-    await startOnce(() =>
+  async #startOrFeed(trigger: Trigger, event: Event): Promise<string | undefined> {
+    const key = trigger.workflowId === undefined ? event.id : keyOf(trigger, event);
+    if (key === undefined) return undefined;
+    const workflowId = toWorkflowId(trigger.name, key);
+    if (trigger.workflowId === undefined) await this.#start(trigger, workflowId, event);
+    else await this.#feeder.feed(trigger, workflowId, event);
+    return workflowId;
+  }
+
+  #start({ workflow, taskQueue }: Trigger, workflowId: string, event: Event): Promise<void> {
+    return startOnce(() =>
       this.#client.connection.withDeadline(Date.now() + ATTEMPT_MS_MAX, () =>
         this.#client.workflow.start(workflow, {
           workflowId,
@@ -54,13 +70,32 @@ export class Triggers {
         }),
       ),
     );
-    return workflowId;
   }
 }
 
-/** Made of trigger and event, so that the same event starts the same workflow only once. */
-function toWorkflowId(trigger: string, eventId: string): string {
-  const isShort = eventId.length <= EVENT_ID_LENGTH_MAX;
-  const id = isShort ? eventId : createHash('sha256').update(eventId).digest('hex');
+/**
+ * What the user's function gives. If that is no id, the event starts nothing: sending it again
+ * would not cure it, and nobody else has to wait for it.
+ */
+function keyOf({ name, workflowId }: Trigger, event: Event): string | undefined {
+  let reason: string;
+  try {
+    const key = workflowId?.(event);
+    // An async function is no such function; that it fails as well must not end the process.
+    if (key instanceof Promise) key.catch(() => {});
+    if (typeof key === 'string' && key !== '') return key;
+    reason = key === '' ? 'it gave an empty text' : `it gave no text but ${typeof key}`;
+  } catch (error) {
+    const message = error instanceof Error ? error.message : `it threw ${typeof error}`;
+    reason = (/^[^\r\n]*/.exec(message)?.[0] ?? '').slice(0, REASON_LENGTH_MAX);
+  }
+  console.error(`trigger ${name} starts nothing with event ${event.id}: workflowId: ${reason}`);
+  return undefined;
+}
+
+/** Made of the trigger and what tells one of its workflows from another. */
+function toWorkflowId(trigger: string, key: string): string {
+  const isShort = key.length <= KEY_LENGTH_MAX;
+  const id = isShort ? key : createHash('sha256').update(key).digest('hex');
   return `${trigger}/${id}`;
 }

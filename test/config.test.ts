@@ -8,6 +8,7 @@ import { resolveConfig } from '../config/config.ts';
 import { AmbiguousSourceError, ConfigError, UnknownSourceError } from '../config/errors.ts';
 import { loadConfig } from '../config/load.ts';
 import { resolveSource } from '../config/subscribable.ts';
+import type { Event } from '../events/event.ts';
 import { FilterError } from '../events/filter.ts';
 import { webhook, type WebhookOptions } from '../nextevent.ts';
 
@@ -91,6 +92,16 @@ describe('a configuration', () => {
       /filter of "on-order" is .*not text/,
     ],
     ['with a filter that does not parse', triggers({ filter: 'data.a ==' }), /"on-order": filter/],
+    [
+      'with an unknown option of a trigger',
+      triggers({ workflowID: () => 'a' }),
+      /there is no option "workflowID" of trigger "on-order", only name, source/,
+    ],
+    [
+      'with a workflowId that is no function',
+      triggers({ workflowId: 'customer' }),
+      /workflowId of trigger "on-order" is not a function/,
+    ],
     ['with an unknown function', triggers({ filter: 'foo(data)' }), /"on-order": filter/],
   ];
   for (const [what, options, message] of refusals) {
@@ -98,6 +109,17 @@ describe('a configuration', () => {
       assert.throws(() => resolveConfig(options, '/project'), isConfigError(message));
     });
   }
+
+  test('keeps what names the workflow of an event, as a method of its trigger', () => {
+    const options = triggers({
+      workflowId(this: { name: string }, event: Event) {
+        return `${this.name} ${event.id}`;
+      },
+    });
+    const event = { id: 'e1', source: 'orders', type: 'post', time: '', data: {} };
+    const [resolved] = resolveConfig(options, '/project').triggers;
+    assert.equal(resolved?.workflowId?.(event), 'on-order e1');
+  });
 
   test('keeps the filter error as the cause', () => {
     assert.throws(

@@ -28,6 +28,8 @@ export const accepted = defineConfig<ExampleWorkflows>({
     { ...trigger, workflow: 'anything', filter: 'data.total > 100', taskQueue: 'other' },
     { ...trigger, workflow: 'nothing' },
     { ...trigger, workflow: 'perhaps' },
+    { ...trigger, workflow: 'nothing', workflowId: (event) => event.id },
+    { ...trigger, workflow: 'approval', workflowId: (e: Event<Order>) => String(e.data.total) },
   ],
 });
 
@@ -51,6 +53,10 @@ export const refused = defineConfig<ExampleWorkflows>({
     { ...trigger, workflow: 'LIMIT' },
     // @ts-expect-error: a trigger has a source
     { name: 'on-order', workflow: 'approval' },
+    // @ts-expect-error: the id of a workflow is text
+    { ...trigger, workflow: 'approval', workflowId: (event: Event<Order>) => event.data.total },
+    // @ts-expect-error: and it is there at once
+    { ...trigger, workflow: 'approval', workflowId: async () => 'customer' },
     // @ts-expect-error: the option is called filter
     { ...trigger, workflow: 'approval', filters: 'true' },
   ],

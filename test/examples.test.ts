@@ -27,6 +27,7 @@ const PRINTED_URL = 'http://127.0.0.1:8088';
 describe('the examples', () => {
   let server: TestServer;
   let app: TestApp;
+  const notices: string[] = [];
 
   before(async () => {
     const config = await loadConfig(join(ROOT, 'nextevent.config.ts'));
@@ -35,6 +36,7 @@ describe('the examples', () => {
       workflowsPath: config.workflowsPath,
       sources: [...config.sources.keys()],
       triggers: config.triggers,
+      activities: { notify: async (text: string) => notices.push(text) },
     });
   });
   after(async () => {
@@ -118,6 +120,85 @@ describe('the examples', () => {
     assert.deepEqual(await fulfilment.result(), [...soFar, 'carrier: delivered']);
   });
 
+  test('a reminder ends with the answer to its question', async () => {
+    const [question, answer] = await curlsOf('examples/04-reminder.ts');
+    const reminder = await start(question);
+    await untilSubscribed(reminder, 1);
+    assertSignalled(await send({ ...answer, body: '{"question":"Q-0","text":"no"}' }), 0);
+    assertSignalled(await send(answer), 1);
+    assert.equal(await reminder.result(), 'Q-1: yes, after 0 reminders');
+  });
+
+  test('a reminder reminds until there is an answer', async () => {
+    const [question, answer] = await curlsOf('examples/04-reminder.ts');
+    const body = { id: 'Q-2', text: 'Well?', remindEveryMs: 1, remindersMax: 1_000_000 };
+    const reminder = await start({ ...question, body: JSON.stringify(body) });
+    await until('it has reminded twice', () => noticesOf('Well?').length >= 2);
+    await send({ ...answer, body: '{"question":"Q-2","text":"well"}' });
+    assert.match(await reminder.result(), /^Q-2: well, after [0-9]+ reminders$/);
+    assert.equal(noticesOf('Well?')[0], 'Well? (reminder 1 of 1000000)');
+  });
+
+  test('a reminder gives up after so many reminders', async () => {
+    const [question] = await curlsOf('examples/04-reminder.ts');
+    const body = { id: 'Q-3', text: 'And?', remindEveryMs: 1, remindersMax: 2 };
+    const reminder = await start({ ...question, body: JSON.stringify(body) });
+    assert.equal(await reminder.result(), 'Q-3: no answer after 2 reminders');
+    assert.deepEqual(noticesOf('And?'), ['And? (reminder 1 of 2)', 'And? (reminder 2 of 2)']);
+  });
+
+  test('silence raises an alarm about a device that never reports', async () => {
+    const [watch] = await curlsOf('examples/05-silence.ts');
+    const silence = await start({ ...watch, body: '{"device":"pump-2","silenceMs":1}' });
+    const since = (await silence.result()) as string;
+    assert.deepEqual(noticesOf('pump-2'), [`pump-2 has been silent since ${since}`]);
+  });
+
+  test('silence begins its time anew with every report, run after run', async () => {
+    const [watch, heard] = await curlsOf('examples/05-silence.ts');
+    const body = { device: 'pump-1', silenceMs: 10_000, reportsPerRun: 2 };
+    const silence = await start({ ...watch, body: JSON.stringify(body) });
+    await untilSubscribed(silence, 1);
+    const { runId } = await silence.describe();
+    for (let count = 0; count < 5; count += 1) assertSignalled(await send(heard), 1);
+    const posted = Date.now();
+    const since = Date.parse((await silence.result()) as string);
+    // The clocks that are compared are one: everything here runs on one machine.
+    assert.ok(since <= posted && Date.now() - since >= 10_000);
+    assert.notEqual((await silence.describe()).runId, runId);
+    assert.equal(noticesOf('pump-1').length, 1);
+  });
+
+  test('an account is started by the first deposit of its customer and fed the others', async () => {
+    const deposits = await curlsOf('examples/06-account.ts');
+    for (const deposit of deposits.slice(0, 2)) {
+      const { started, queued } = await send(deposit);
+      if (!queued) assert.deepEqual(started, ['on-deposit/C-1']);
+    }
+    const account = app.client.workflow.getHandle('on-deposit/C-1');
+    await untilBalance(account, 750);
+    await account.terminate();
+  });
+
+  test('an account continues as new with what it has, and counts no deposit twice', async () => {
+    const data = { body: { json: { customer: 'C-2', cents: 1 } } };
+    const first = { id: 'by-hand', source: 'deposits', type: 'post', time: '', data };
+    const account = await app.client.workflow.start('account', {
+      workflowId: 'on-deposit/C-2',
+      taskQueue: app.taskQueue,
+      args: [first, 0, 2],
+    });
+    const { runId } = await account.describe();
+    for (const cents of [10, 100, 1_000, 10_000, 100_000]) {
+      for (const id of [`deposit ${cents}`, 'deposit 10']) {
+        await app.post('deposits', { customer: 'C-2', cents }, id);
+      }
+    }
+    await untilBalance(account, 111_111);
+    assert.notEqual((await account.describe()).runId, runId);
+    await account.terminate();
+  });
+
   test('the first source takes the POST that npm start prints, and starts a workflow', async () => {
     const [first] = app.config.sources.keys();
     assert.match(first!, /^[a-z-]+$/);
@@ -139,6 +220,10 @@ describe('the examples', () => {
     const shown = /```ts\n([^]*?)```/.exec(readme)?.[1];
     assert.equal(shown, example.slice(example.indexOf('import ')));
   });
+
+  function noticesOf(text: string): string[] {
+    return notices.filter((notice) => notice.startsWith(text));
+  }
 
   /** Sends a request that starts one workflow, by the only trigger of its source. */
   async function start(request: Curl): Promise<WorkflowHandle> {
@@ -198,6 +283,12 @@ function toCurl(line: string): Curl {
 
 function report(status: string): string {
   return JSON.stringify({ order: 'A-17', status });
+}
+
+async function untilBalance(account: WorkflowHandle, cents: number): Promise<void> {
+  await until(`${account.workflowId} has ${cents} cents`, async () => {
+    return (await account.query<number>('balance').catch(() => undefined)) === cents;
+  });
 }
 
 /** Waits until a workflow's subscriptions are in its history: each is one marker. */

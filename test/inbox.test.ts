@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
 import type { Event } from '../events/event.ts';
-import { Inbox, WINDOW_EVENTS_MAX, type Waiter } from '../workflows/inbox.ts';
+import { Inbox, TRIGGER_SUBSCRIPTION, WINDOW_EVENTS_MAX, type Waiter } from '../workflows/inbox.ts';
 import type { EventBatch } from '../workflows/messages.ts';
 
 describe('Inbox', () => {
@@ -121,6 +121,42 @@ describe('Inbox', () => {
     assert.deepEqual(next.held, inbox.held);
     next.receive(batchOf(['e1', 'a'], ['e2', 'a'], ['e4', 'a']));
     assert.deepEqual(takeAll(next, 'a', 'b'), ['e1', 'e2', 'e3', 'e2', 'e4']);
+  });
+
+  test('gives what its trigger brings, without a subscription that a source knows', () => {
+    const inbox = inboxHolding('a');
+    inbox.feed([eventOf('e1')]);
+    inbox.receive(batchOf(['e2', 'a']));
+    inbox.feed([eventOf('e3'), eventOf('e1')]);
+    assert.deepEqual(takeAll(inbox, TRIGGER_SUBSCRIPTION, 'a'), ['e1', 'e2', 'e3']);
+    assert.deepEqual(
+      inbox.held.map(({ id }) => id),
+      ['a'],
+    );
+  });
+
+  test('gives no event of its trigger that started the workflow, whatever else came first', () => {
+    const inbox = new Inbox();
+    const before = Array.from({ length: WINDOW_EVENTS_MAX }, (_, index) => eventOf(`e${index}`));
+    inbox.feed([eventOf('start'), ...before]);
+    inbox.startedBy(eventOf('start'));
+    inbox.feed([eventOf('start'), eventOf('last')]);
+    const taken = takeAll(inbox, TRIGGER_SUBSCRIPTION);
+    assert.deepEqual(taken, [...before.map(({ id }) => id), 'last']);
+  });
+
+  test('carries what its trigger brought, and what tells a repetition of it', () => {
+    const inbox = inboxHolding('a');
+    inbox.startedBy(eventOf('start'));
+    inbox.feed([eventOf('e1'), eventOf('e2'), eventOf('e3')]);
+    inbox.receive(batchOf(['e2', 'a']));
+    inbox.take(new Set([TRIGGER_SUBSCRIPTION]));
+    const next = nextRunOf(inbox);
+    next.feed([eventOf('start'), eventOf('e1'), eventOf('e3'), eventOf('e4')]);
+    // The argument of this run: what it has not read of it before is still its own.
+    next.startedBy(eventOf('e2'));
+    assert.deepEqual(takeAll(next, TRIGGER_SUBSCRIPTION), ['e2', 'e3', 'e4']);
+    assert.deepEqual(takeAll(next, 'a'), ['e2']);
   });
 
   test('remembers the last events, and no more', () => {

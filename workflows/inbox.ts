@@ -22,6 +22,15 @@ export const WINDOW_EVENTS_MAX = 4_096;
 /** How many events are kept for ids that are not minted yet: what one run can be signalled. */
 export const EARLY_EVENTS_MAX = 10_000;
 
+/**
+ * The subscription under which a trigger's further events arrive. Every workflow holds it, and
+ * no source knows it. Made of the SHA-256 of `nextevent:trigger`, as other ids are.
+ */
+export const TRIGGER_SUBSCRIPTION: SubscriptionId = '382d8dcd-de96-8fb5-8e64-aff42534ca62';
+
+/** Its index in what crosses continue-as-new. */
+const TRIGGER_INDEX = -1;
+
 /** Hexadecimal digits of an event's key: 96 bits. */
 const KEY_LENGTH = 24;
 
@@ -58,7 +67,7 @@ export interface InboxState {
   /** Ended, but their source may not have heard of it. */
   readonly releasing: readonly Pick<HeldSubscription, 'id' | 'source'>[];
   readonly events: readonly Event[];
-  /** Index of the event, index of the held subscription; oldest first. */
+  /** Index of the event, index of the held subscription (-1: the trigger's); oldest first. */
   readonly unread: ReadonlyArray<readonly [event: number, held: number]>;
   /** Key, position, and the indexes of the held subscriptions that have got the event. */
   readonly window: ReadonlyArray<readonly [key: string, position: number, ...held: number[]]>;
@@ -75,7 +84,9 @@ interface Seen {
 }
 
 export class Inbox {
-  readonly #held = new Map<SubscriptionId, HeldSubscription>();
+  readonly #held = new Map<SubscriptionId, HeldSubscription>([
+    [TRIGGER_SUBSCRIPTION, { id: TRIGGER_SUBSCRIPTION, source: '', filter: '', position: 0 }],
+  ]);
   readonly #releasing = new Map<SubscriptionId, string>();
   readonly #ended = new Set<SubscriptionId>();
   readonly #window = new Map<string, Seen>();
@@ -83,14 +94,16 @@ export class Inbox {
   #unread: Unread[] = [];
   #early: Unread[] = [];
   #position = 0;
+  #carried = 0;
   #closed = false;
   #suspended = false;
   #shown: readonly string[] = [];
   /** How many signals the run has taken, of any kind. */
   signals = 0;
 
+  /** What sources know of. */
   get held(): readonly HeldSubscription[] {
-    return [...this.#held.values()];
+    return [...this.#held.values()].filter(({ id }) => id !== TRIGGER_SUBSCRIPTION);
   }
 
   get releasing(): ReadonlyArray<Pick<HeldSubscription, 'id' | 'source'>> {
@@ -112,10 +125,23 @@ export class Inbox {
 
   /** What is subscribed to, with how much has come. */
   describe(): readonly HeldDescription[] {
-    return this.held.map(({ id, source, filter, received = 0 }) => {
+    const shown = [...this.#held.values()].filter(
+      ({ id, received }) =>
+        id !== TRIGGER_SUBSCRIPTION || received !== undefined || this.#isWaitedFor(id),
+    );
+    return shown.map(({ id, filter, received = 0 }) => {
       const unread = this.#unread.filter((waiting) => waiting.id === id).length;
-      return { id, source, filter, received, unread };
+      return { id, source: this.sourceOf(id), filter, received, unread };
     });
+  }
+
+  /** The name that it was subscribed under. */
+  sourceOf(id: SubscriptionId): string {
+    return id === TRIGGER_SUBSCRIPTION ? 'its trigger' : (this.#held.get(id)?.source ?? '');
+  }
+
+  #isWaitedFor(id: SubscriptionId): boolean {
+    return [...this.#waiters].some(({ ids }) => ids.has(id));
   }
 
   holds(id: SubscriptionId): boolean {
@@ -125,6 +151,11 @@ export class Inbox {
   /** The run was started by this event: no subscription of this workflow gets it. */
   startedBy(event: Event): void {
     const key = keyOf(event);
+    // The trigger's signal brings it too, and comes before this call.
+    this.#unread = this.#unread.filter(
+      (unread, at) =>
+        at < this.#carried || unread.id !== TRIGGER_SUBSCRIPTION || keyOf(unread.event) !== key,
+    );
     if (!this.#window.has(key)) this.#remember(key, { position: 0, takenBy: new Set() });
   }
 
@@ -175,6 +206,11 @@ export class Inbox {
     for (const { event, subscriptions } of batch.events) {
       for (const id of subscriptions) this.#receive(event, id);
     }
+  }
+
+  /** Takes in what the trigger brings. */
+  feed(events: readonly Event[]): void {
+    for (const event of events) this.#receive(event, TRIGGER_SUBSCRIPTION);
   }
 
   /** The oldest unread event of any of these subscriptions. */
@@ -228,6 +264,7 @@ export class Inbox {
     const place = new Map(held.map(({ id }, index) => [id, index]));
     const events = [...new Set(this.#unread.map(({ event }) => event))];
     const eventPlace = new Map(events.map((event, index) => [event, index]));
+    place.set(TRIGGER_SUBSCRIPTION, TRIGGER_INDEX);
     const placesOf = (ids: Iterable<SubscriptionId>): number[] =>
       [...ids].flatMap((id) => place.get(id) ?? []);
     return {
@@ -247,7 +284,8 @@ export class Inbox {
 
   /** Takes over what the run before left. Call it before anything else. */
   restore(state: InboxState): void {
-    const idAt = (index: number): SubscriptionId | readonly [] => state.held[index]?.id ?? [];
+    const idAt = (index: number): SubscriptionId | readonly [] =>
+      index === TRIGGER_INDEX ? TRIGGER_SUBSCRIPTION : (state.held[index]?.id ?? []);
     this.#suspended = state.suspended === true;
     this.#position = state.position;
     for (const held of state.held) this.#held.set(held.id, held);
@@ -257,9 +295,9 @@ export class Inbox {
     }
     for (const [event, held] of state.unread) {
       const unread = state.events[event];
-      const subscription = state.held[held];
-      if (unread && subscription) this.#unread.push({ event: unread, id: subscription.id });
+      for (const id of [idAt(held)].flat()) if (unread) this.#unread.push({ event: unread, id });
     }
+    this.#carried = this.#unread.length;
     for (const [key, position, ...held] of state.window) {
       this.#window.set(key, { position, takenBy: new Set(held.flatMap(idAt)) });
     }

@@ -13,9 +13,11 @@
 import { TemporalFailure, type Payload } from '@temporalio/common';
 import {
   ContinueAsNew,
+  continueAsNew,
   defaultPayloadConverter,
   getCurrentDetails,
   isCancellation,
+  log,
   patched,
   setCurrentDetails,
   setHandler,
@@ -24,13 +26,13 @@ import {
   type WorkflowInternalsInterceptor,
 } from '@temporalio/workflow';
 
-import { isEvent } from '../events/event.ts';
+import { isEvent, type Event } from '../events/event.ts';
 import { deriveArgument } from '../events/webhook-body.ts';
 import { setCurrentInbox } from './current-inbox.ts';
 import { InboxTooLargeError } from './errors.ts';
-import { Inbox, type InboxState } from './inbox.ts';
 import { inboxDetails } from './details.ts';
-import { eventSignal, subscriptionsQuery, type EventBatch } from './messages.ts';
+import { Inbox, TRIGGER_SUBSCRIPTION, type InboxState } from './inbox.ts';
+import { eventSignal, subscriptionsQuery, type EventBatch, type TriggerBatch } from './messages.ts';
 import { answerRecovery, registerAgain, release, releaseAll, suspend } from './registration.ts';
 import { isRunFull } from './run-limits.ts';
 
@@ -42,6 +44,9 @@ const METADATA_QUERY = '__temporal_workflow_metadata';
 
 /** How much a run can leave to the next, in bytes of JSON: unread events above all. */
 export const CARRIED_BYTES_MAX = 1.5 * 1024 * 1024;
+
+/** How many unread events a line of the log names. */
+const IDS_LOGGED_MAX = 20;
 
 export function interceptors(): WorkflowInterceptors {
   const inbox = new Inbox();
@@ -58,7 +63,7 @@ export function interceptors(): WorkflowInterceptors {
           inbox.signals += 1;
           suspendIfFull(inbox);
           if (input.signalName !== eventSignal.name) return next(input);
-          receive(inbox, input.args[0] as EventBatch);
+          receive(inbox, input.args[0] as EventBatch | TriggerBatch);
           return Promise.resolve();
         },
         execute(input, next) {
@@ -69,10 +74,15 @@ export function interceptors(): WorkflowInterceptors {
           return next({ ...input, args }).then(
             async (result) => {
               await releaseAll(inbox);
+              const unread = takeTriggered(inbox);
+              if (unread) await continueAsNew<(event: Event) => Promise<unknown>>(unread);
               return result;
             },
             async (error: unknown) => {
-              if (endsWorkflow(error)) await releaseAll(inbox);
+              if (endsWorkflow(error)) {
+                await releaseAll(inbox);
+                logUnread(inbox);
+              }
               throw error;
             },
           );
@@ -143,10 +153,32 @@ function resume(inbox: Inbox): void {
   registerAgain(inbox);
 }
 
-function receive(inbox: Inbox, batch: EventBatch): void {
-  if (batch.registerAgain !== undefined) answerRecovery(inbox, batch.registerAgain);
+function receive(inbox: Inbox, batch: EventBatch | TriggerBatch): void {
+  if ('trigger' in batch) inbox.feed(batch.events);
+  else if (batch.registerAgain !== undefined) answerRecovery(inbox, batch.registerAgain);
   // A workflow id that is used again does not get what its predecessor subscribed to.
-  if (batch.to === workflowInfo().firstExecutionRunId) inbox.receive(batch);
+  else if (batch.to === workflowInfo().firstExecutionRunId) inbox.receive(batch);
+}
+
+/**
+ * What the trigger brought and the code has not read when it returns. Had it come a moment
+ * later, it would have started the workflow once more: so this is what happens, in the next
+ * run, which also has the rest of it.
+ */
+function takeTriggered(inbox: Inbox): Event | undefined {
+  const taken = inbox.take(new Set([TRIGGER_SUBSCRIPTION]));
+  if (taken === undefined) return undefined;
+  const { subscription: _, ...event } = taken;
+  return event;
+}
+
+/** A failure stays one, so that somebody sees it: what was not read is in the history. */
+function logUnread(inbox: Inbox): void {
+  const ids: string[] = [];
+  for (let event = takeTriggered(inbox); event; event = takeTriggered(inbox)) ids.push(event.id);
+  if (ids.length === 0) return;
+  const named = ids.slice(0, IDS_LOGGED_MAX).join(', ');
+  log.error(`the workflow ends and has not read ${ids.length} events of its trigger: ${named}`);
 }
 
 /** Whether this ends the workflow. A plain error only repeats the workflow task. */

@@ -42,7 +42,15 @@ export interface MatchedEvent {
   readonly subscriptions: readonly SubscriptionId[];
 }
 
-export const eventSignal = defineSignal<[EventBatch]>('nextevent:event');
+/** Events for whatever run has the workflow id that their trigger gave, oldest first. */
+export interface TriggerBatch {
+  readonly trigger: string;
+  /** The first of them is also the argument of the run, if the signal started one. */
+  readonly events: readonly Event[];
+}
+
+/** One name for all events: signals of different names would not be taken in their order. */
+export const eventSignal = defineSignal<[EventBatch | TriggerBatch]>('nextevent:event');
 
 /** A subscription as its workflow has it. */
 export interface HeldDescription {

@@ -106,6 +106,8 @@ export async function releaseAll(inbox: Inbox): Promise<void> {
   if (releasing.length === 0) return;
   try {
     await CancellationScope.nonCancellable(() => unregisterAtEnd(releasing));
+    // There may be a next run, for what its trigger brought: it need not tell them again.
+    inbox.released(releasing.map(({ id }) => id));
   } catch {
     // The sources drop them when an event finds that the workflow is gone.
   }

@@ -14,7 +14,7 @@ import {
   toSubscribeError,
   UnknownSubscriptionError,
 } from './errors.ts';
-import type { Inbox } from './inbox.ts';
+import { TRIGGER_SUBSCRIPTION, type Inbox } from './inbox.ts';
 import { mintSubscriptionId, register, release } from './registration.ts';
 import { isRunFull } from './run-limits.ts';
 import { showSources } from './search-attribute.ts';
@@ -158,9 +158,26 @@ export async function* events<T = unknown>(
 }
 
 /**
+ * The subscription that the workflow's trigger feeds: with `workflowId` in its configuration, the
+ * events after the one that started the workflow come to it, for as long as it runs.
+ *
+ * Every workflow holds it from its start, and can not end it; continue-as-new carries it, with what
+ * is unread. The workflow that returns while some of its events are unread is started again with
+ * the oldest of them, as a new run, which has the others: as if they had come a moment later.
+ *
+ * @example
+ * const orders = triggerSubscription();
+ * for await (const order of events(orders, { timeout: '1 hour' })) await handle(order);
+ */
+export function triggerSubscription(): SubscriptionId {
+  currentInbox();
+  return TRIGGER_SUBSCRIPTION;
+}
+
+/**
  * Ends a subscription and drops what is queued for it. Ending it again does nothing.
  *
- * @throws {@link InvalidArgumentError} for a malformed id
+ * @throws {@link InvalidArgumentError} for a malformed id, and for that of `triggerSubscription`
  *
  * @example
  * await unsubscribe(payments);
@@ -168,6 +185,9 @@ export async function* events<T = unknown>(
 export async function unsubscribe(id: SubscriptionId): Promise<void> {
   const inbox = currentInbox();
   assertSubscriptionId(id);
+  if (id === TRIGGER_SUBSCRIPTION) {
+    throw new InvalidArgumentError('what the trigger brings can not be unsubscribed from');
+  }
   if (!inbox.holds(id)) return;
   inbox.end(id);
   release(inbox);
@@ -272,8 +292,7 @@ function untilGiven(inbox: Inbox, wanted: Wait): Promise<Event | undefined> {
 
 /** What the timer is for, in the Temporal UI: `nextEvent github or 2 days`. */
 function toSummary(inbox: Inbox, { ids, timeout }: Wait): string {
-  const held = inbox.held.filter(({ id }) => ids.has(id));
-  const sources = [...new Set(held.map(({ source }) => source))].join(', ');
+  const sources = [...new Set([...ids].map((id) => inbox.sourceOf(id)))].join(', ');
   const time = typeof timeout === 'number' ? `${timeout} ms` : timeout;
   return `nextEvent ${sources} or ${time}`.slice(0, SUMMARY_LENGTH_MAX);
 }

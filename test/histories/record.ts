@@ -18,6 +18,7 @@ import {
 } from '../../workflows/messages.ts';
 import { heldBy, startedBy, untilDispatched } from '../observe.ts';
 import { startApp, startServer, until, untilReceived, untilSubscribed } from '../harness.ts';
+import { goOnSignal } from '../workflows/stage.ts';
 
 const server = await startServer();
 // Sources that continue as new soon, so that this is in their histories.
@@ -33,7 +34,7 @@ for (const [source, signalsPerRun] of [
   });
 }
 const app = await startApp(server, {
-  sources: ['recorded', 'chained', 'orders', 'approvals'],
+  sources: ['recorded', 'chained', 'orders', 'approvals', 'fed'],
   triggers: [
     {
       name: 'started',
@@ -42,6 +43,7 @@ const app = await startApp(server, {
       workflow: 'returnEvent',
     },
     { name: 'on-order', source: 'orders', filter: '', workflow: 'approval' },
+    { name: 'on-fed', source: 'fed', filter: '', workflow: 'recordedFed', workflowId: () => 'key' },
   ],
   workflowsPath: fileURLToPath(new URL('../workflows/replayed.ts', import.meta.url)),
 });
@@ -53,6 +55,7 @@ await recordTimeouts();
 await recordRelay();
 await recordApproval();
 await recordChain();
+await recordFed();
 
 await app.stop();
 await server.stop();
@@ -153,6 +156,23 @@ async function recordChain(): Promise<void> {
   await untilDispatched(app, 'chained');
   await handle.result();
   await keepRuns('chained-source', sourceWorkflowId('chained'));
+}
+
+/** Events that a trigger feeds, carried to the next run, and one that is unread at the end. */
+async function recordFed(): Promise<void> {
+  const handle = server.client.workflow.getHandle('on-fed/key');
+  await app.post('fed', {}, 'fed first');
+  await untilSubscribed(handle, 1);
+  for (const id of ['first', 'two', 'three', 'two', 'four', 'five', 'last']) {
+    await app.post('fed', {}, `fed ${id}`);
+  }
+  const { runId } = await handle.describe();
+  await handle.signal(goOnSignal);
+  await until('it has continued as new', async () => (await handle.describe()).runId !== runId);
+  await untilSubscribed(handle, 1);
+  await handle.signal(goOnSignal);
+  await handle.result();
+  await keepRuns('fed', handle.workflowId);
 }
 
 /** Keeps every run of a chain, the newest one last. */

@@ -2,9 +2,9 @@
 // them: change nothing here, add others.
 
 import { continueAsNew, sleep } from '@temporalio/workflow';
-import { nextEvent, subscribe, unsubscribe } from 'nextevent/workflow';
+import { nextEvent, subscribe, triggerSubscription, unsubscribe } from 'nextevent/workflow';
 
-import type { SubscriptionId } from 'nextevent/workflow';
+import type { Event, SubscriptionId } from 'nextevent/workflow';
 
 import { outcomeOf, setStage } from './stage.ts';
 
@@ -38,6 +38,25 @@ export async function recordedRelay(
   for (let taken = 0; taken < 2; taken += 1) received.push((await nextEvent(...held)).id);
   if (received.length === 6) return received;
   return continueAsNew<typeof recordedRelay>(source, received, held);
+}
+
+/** Takes what its trigger feeds it, two events a run in two runs; the second leaves some unread. */
+export async function recordedFed(
+  first: Event,
+  before: readonly string[] = [],
+): Promise<readonly string[]> {
+  const stage = setStage();
+  if (first.id === 'fed last') return [first.id];
+  stage.subscribed.push(await subscribe(first.source, 'false'));
+  await stage.untilTold(1);
+  const ids = [...before];
+  for (let taken = 0; taken < 2; taken += 1) {
+    const event = await nextEvent(triggerSubscription(), { timeout: '1 hour' });
+    stage.show(event);
+    ids.push(event?.id ?? 'none');
+  }
+  if (before.length > 0) return ids;
+  return continueAsNew<typeof recordedFed>(first, ids);
 }
 
 /** Waits until it is stopped. */
