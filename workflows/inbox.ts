@@ -14,6 +14,7 @@ import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 
 import type { Event } from '../events/event.ts';
 import type { SubscriptionId } from '../events/subscription.ts';
+import type { HeldSubscription, InboxState, Wish } from './inbox-state.ts';
 import type { EventBatch, HeldDescription } from './messages.ts';
 
 /** How many events a workflow remembers, to tell a repetition. */
@@ -34,43 +35,12 @@ const TRIGGER_INDEX = -1;
 /** Hexadecimal digits of an event's key: 96 bits. */
 const KEY_LENGTH = 24;
 
-/** A subscription that this workflow holds. */
-export interface HeldSubscription {
-  readonly id: SubscriptionId;
-  readonly source: string;
-  readonly filter: string;
-  /** Events that arrived up to here are not for it. */
-  readonly position: number;
-  /** How many events have come for it. */
-  readonly received?: number;
-  /** The source that the name stands for, if the search attribute is to name it. */
-  readonly searchable?: string;
-}
-
-/** What is subscribed to. */
-export type Wish = Pick<HeldSubscription, 'id' | 'source' | 'filter'>;
-
 /** Somebody who waits for an event of any of these subscriptions. */
 export interface Waiter {
   readonly ids: ReadonlySet<SubscriptionId>;
   give(event: Event): void;
   /** Nothing will ever come: none of the ids is held any more, or the run takes no more. */
   abandon(because: 'unsubscribed' | 'suspended'): void;
-}
-
-/** What crosses continue-as-new. */
-export interface InboxState {
-  /** No more events came: the run had taken all that it could. */
-  readonly suspended?: true;
-  readonly position: number;
-  readonly held: readonly HeldSubscription[];
-  /** Ended, but their source may not have heard of it. */
-  readonly releasing: readonly Pick<HeldSubscription, 'id' | 'source'>[];
-  readonly events: readonly Event[];
-  /** Index of the event, index of the held subscription (-1: the trigger's); oldest first. */
-  readonly unread: ReadonlyArray<readonly [event: number, held: number]>;
-  /** Key, position, and the indexes of the held subscriptions that have got the event. */
-  readonly window: ReadonlyArray<readonly [key: string, position: number, ...held: number[]]>;
 }
 
 interface Unread {

@@ -17,7 +17,8 @@ import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 
 import type { createRegistrationActivities, Registered } from '../activities/registration.ts';
 import { runTag, type SubscriptionId } from '../events/subscription.ts';
-import type { Inbox, Wish } from './inbox.ts';
+import type { Inbox } from './inbox.ts';
+import type { Wish } from './inbox-state.ts';
 
 type RegistrationActivities = ReturnType<typeof createRegistrationActivities>;
 

@@ -1,0 +1,35 @@
+// The records of an inbox: they are in headers, and so in histories. Add to them, never change.
+
+import type { Event } from '../events/event.ts';
+import type { SubscriptionId } from '../events/subscription.ts';
+
+/** A subscription that this workflow holds. */
+export interface HeldSubscription {
+  readonly id: SubscriptionId;
+  readonly source: string;
+  readonly filter: string;
+  /** Events that arrived up to here are not for it. */
+  readonly position: number;
+  /** How many events have come for it. */
+  readonly received?: number;
+  /** The source that the name stands for, if the search attribute is to name it. */
+  readonly searchable?: string;
+}
+
+/** What is subscribed to. */
+export type Wish = Pick<HeldSubscription, 'id' | 'source' | 'filter'>;
+
+/** What crosses continue-as-new. */
+export interface InboxState {
+  /** No more events came: the run had taken all that it could. */
+  readonly suspended?: true;
+  readonly position: number;
+  readonly held: readonly HeldSubscription[];
+  /** Ended, but their source may not have heard of it. */
+  readonly releasing: readonly Pick<HeldSubscription, 'id' | 'source'>[];
+  readonly events: readonly Event[];
+  /** Index of the event, index of the held subscription (-1: the trigger's); oldest first. */
+  readonly unread: ReadonlyArray<readonly [event: number, held: number]>;
+  /** Key, position, and the indexes of the held subscriptions that have got the event. */
+  readonly window: ReadonlyArray<readonly [key: string, position: number, ...held: number[]]>;
+}
