@@ -5,11 +5,14 @@ import { pathToFileURL } from 'node:url';
 import { resolveConfig, type Config } from './config.ts';
 import { ConfigError } from './errors.ts';
 
-const DEFAULT_NAMES: readonly string[] = [
+/** What a configuration file is called, the first that is there. */
+export const CONFIG_NAMES: readonly string[] = [
   'nextevent.config.ts',
   'nextevent.config.js',
   'nextevent.config.mjs',
 ];
+
+const TYPESCRIPT = /\.([cm]?)tsx?$/;
 
 /**
  * Loads and checks the configuration: the file given, else the one that `NEXTEVENT_CONFIG` names,
@@ -18,7 +21,7 @@ const DEFAULT_NAMES: readonly string[] = [
  * @throws ConfigError with one sentence that says what is wrong and in which file
  */
 export async function loadConfig(path?: string): Promise<Config> {
-  const file = findFile(path ?? process.env.NEXTEVENT_CONFIG);
+  const file = findConfigFile(path);
   const name = basename(file);
   const loaded = await importFile(file);
   if (loaded.default === undefined) {
@@ -27,24 +30,43 @@ export async function loadConfig(path?: string): Promise<Config> {
     );
   }
   try {
-    return resolveConfig(loaded.default, dirname(file));
+    const config = resolveConfig(loaded.default, dirname(file));
+    return isTypeScript(file)
+      ? config
+      : { ...config, workflowsPath: compiled(config.workflowsPath) };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     throw new ConfigError(`${name}: ${error.message}`, { cause: error });
   }
 }
 
-function findFile(path: string | undefined): string {
+/**
+ * The configuration file that `loadConfig` loads.
+ *
+ * @throws ConfigError if it is not there
+ */
+export function findConfigFile(path = process.env.NEXTEVENT_CONFIG): string {
   if (path !== undefined && path !== '') {
     const file = resolve(path);
     if (existsSync(file)) return file;
     throw new ConfigError(`there is no configuration file ${file}`);
   }
-  const found = DEFAULT_NAMES.map((name) => resolve(name)).find((file) => existsSync(file));
+  const found = CONFIG_NAMES.map((name) => resolve(name)).find((file) => existsSync(file));
   if (found !== undefined) return found;
   throw new ConfigError(
-    `there is no nextevent.config.ts in ${process.cwd()}: write one, or name it in NEXTEVENT_CONFIG`,
+    `there is no nextevent.config.ts in ${process.cwd()}: write one (npx nextevent init does), or name it in NEXTEVENT_CONFIG`,
   );
+}
+
+/** Whether Node needs help to run the file. */
+export function isTypeScript(file: string): boolean {
+  return TYPESCRIPT.test(file);
+}
+
+/** The compiler leaves text as it is: beside a compiled configuration is what it made of the file. */
+function compiled(workflowsPath: string): string {
+  const javaScript = workflowsPath.replace(TYPESCRIPT, '.$1js');
+  return existsSync(javaScript) ? javaScript : workflowsPath;
 }
 
 async function importFile(file: string): Promise<{ readonly default?: unknown }> {
