@@ -68,7 +68,7 @@ async function writeNew(
 async function nextSteps(folder: string, isPackageNew: boolean): Promise<string> {
   const here = relative(process.cwd(), folder);
   const steps = [
-    ...(here === '' ? [] : [`cd ${here}`]),
+    ...(here === '' ? [] : [`cd ${quoted(here)}`]),
     ...(isPackageNew ? ['npm install'] : await stepsFor(join(folder, 'package.json'))),
     'npx nextevent dev',
   ];
@@ -84,6 +84,11 @@ async function nextSteps(folder: string, isPackageNew: boolean): Promise<string>
     CURL,
     '',
   ].join('\n');
+}
+
+/** For a shell. */
+function quoted(path: string): string {
+  return /^[\w./-]+$/.test(path) ? path : JSON.stringify(path);
 }
 
 /** What a package.json that was there lacks, as commands. */

@@ -40,6 +40,6 @@ function createProgram(): Command {
 
 /** What commander says over several lines: `unknown command 'worke' (Did you mean worker?)`. */
 function toLine({ message }: CommanderError): string {
-  const [, said = message] = /^error: (.*)$/s.exec(message) ?? [];
+  const [, said = message] = /^error: (.*?)\.?$/s.exec(message) ?? [];
   return `${said.replaceAll(/\s+/g, ' ').trim()}; nextevent --help says what there is`;
 }

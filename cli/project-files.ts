@@ -66,7 +66,6 @@ const TSCONFIG = `{
     "module": "nodenext",
     "types": ["node"],
     "strict": true,
-    "verbatimModuleSyntax": true,
     "rewriteRelativeImportExtensions": true,
     "sourceMap": true,
     "rootDir": ".",

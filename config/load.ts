@@ -19,6 +19,9 @@ const TYPESCRIPT = /\.([cm]?)tsx?$/;
  * else `nextevent.config.ts`, `.js` or `.mjs` in the working directory.
  *
  * @throws ConfigError with one sentence that says what is wrong and in which file
+ *
+ * @example
+ * const { sources, triggers } = await loadConfig();
  */
 export async function loadConfig(path?: string): Promise<Config> {
   const file = findConfigFile(path);
@@ -72,11 +75,16 @@ function compiled(workflowsPath: string): string {
 async function importFile(file: string): Promise<{ readonly default?: unknown }> {
   try {
     const loaded: { readonly default?: unknown } = await import(pathToFileURL(file).href);
-    return loaded;
+    return isCompiledToCommonJs(loaded.default) ? loaded.default : loaded;
   } catch (error) {
     if (isConfigError(error)) throw new ConfigError(`${basename(file)}: ${error.message}`);
     throw new ConfigError(`${basename(file)} ${whyNot(error)}`, { cause: error });
   }
+}
+
+/** What such a module exports is the default export of what Node makes of it. */
+function isCompiledToCommonJs(exported: unknown): exported is { readonly default?: unknown } {
+  return typeof exported === 'object' && exported !== null && '__esModule' in exported;
 }
 
 /** By name, because the file may import another copy of the package. */
