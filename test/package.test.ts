@@ -180,34 +180,30 @@ describe('the command', () => {
 });
 
 describe('a project of its own', () => {
-  test(
-    'goes from nothing to a woken workflow, and reloads what changes',
-    { timeout: SLOW_MS_MAX },
-    async (context) => {
-      const startMs = Date.now();
-      const { stdout } = await execute('npx', ['nextevent', 'init'], project);
-      const [, steps = ''] = /^Next:\n\n([^]*?)npx nextevent dev\n/m.exec(stdout) ?? [];
-      assert.match(steps, /^npm pkg set type=module /);
-      await execute('bash', ['-ec', steps], project);
-      const dev = new Started('npx', ['nextevent', 'dev']);
-      const first = await postBy(await dev.curlLine());
-      const elapsedMs = Date.now() - startMs;
-      context.diagnostic(`from npx nextevent init to the first event: ${elapsedMs} ms`);
-      assert.ok(elapsedMs < FIRST_EVENT_MS_MAX, `${elapsedMs} ms`);
-      await assertWoken(dev, first);
-      await assertAllEntries(dev);
+  test('goes from nothing to a woken workflow, and reloads what changes', async (context) => {
+    const startMs = Date.now();
+    const { stdout } = await execute('npx', ['nextevent', 'init'], project);
+    const [, steps = ''] = /^Next:\n\n([^]*?)npx nextevent dev\n/m.exec(stdout) ?? [];
+    assert.match(steps, /^npm pkg set type=module /);
+    await execute('bash', ['-ec', steps], project);
+    const dev = new Started('npx', ['nextevent', 'dev']);
+    const first = await postBy(await dev.curlLine());
+    const elapsedMs = Date.now() - startMs;
+    context.diagnostic(`from npx nextevent init to the first event: ${elapsedMs} ms`);
+    assert.ok(elapsedMs < FIRST_EVENT_MS_MAX, `${elapsedMs} ms`);
+    await assertWoken(dev, first);
+    await assertAllEntries(dev);
 
-      const { length } = dev.output;
-      await writeFile(
-        inProject('workflows/index.ts'),
-        `${await readFile(inProject('workflows/index.ts'), 'utf8')}// A line more.\n`,
-      );
-      await until('worker and ingress are restarted', () =>
-        /changed: workflows\/index\.ts; [^]*\ncurl /.test(dev.output.slice(length)),
-      );
-      await dev.end();
-    },
-  );
+    const { length } = dev.output;
+    await writeFile(
+      inProject('workflows/index.ts'),
+      `${await readFile(inProject('workflows/index.ts'), 'utf8')}// A line more.\n`,
+    );
+    await until('worker and ingress are restarted', () =>
+      /changed: workflows\/index\.ts; [^]*\ncurl /.test(dev.output.slice(length)),
+    );
+    await dev.end();
+  });
 
   test('type-checks', async () => {
     await execute(process.execPath, [TSC, '--noEmit'], project);
@@ -219,7 +215,7 @@ describe('a project of its own', () => {
     await writeFile(config, text);
   });
 
-  test('runs compiled, without tsx', { timeout: SLOW_MS_MAX }, async () => {
+  test('runs compiled, without tsx', async () => {
     await execute(process.execPath, [TSC], project);
     const names = ['nextevent.config', 'workflows/index'];
     for (const name of names) await rm(inProject(`${name}.ts`));
