@@ -27,6 +27,9 @@ const SLOW_MS_MAX = 240_000;
 const NOT_INHERITED =
   /^(npm_(config_local_prefix|package_|lifecycle_|command)|TEMPORAL_|NEXTEVENT_|NODE_OPTIONS$|PORT$|INIT_CWD$)/;
 
+/** Later ones run TypeScript by themselves. */
+const FOR_NODE_20 = { skip: !process.versions.node.startsWith('20.') };
+
 const FREE_PORTS = { PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0' };
 
 const run = promisify(execFile);
@@ -228,6 +231,15 @@ describe('a project of its own', () => {
     const dev = new Started('npx', ['nextevent', 'dev']);
     await assertWoken(dev, await postBy(await dev.curlLine()));
     await dev.end();
+  });
+
+  test('says in one sentence that its workflows are not compiled', FOR_NODE_20, async () => {
+    await rename(inProject('workflows/index.js'), inProject('workflows/index.ts'));
+    const dev = spawnIn({ cwd: project }, 'npx', ['nextevent', 'dev', '--no-reload']);
+    const { code, stderr } = await ended(dev);
+    assert.equal(code, 1);
+    assert.match(stderr, /index\.ts is TypeScript, and the configuration is not: [^\n]+\n/);
+    assert.doesNotMatch(stderr, /^ {4}at /m);
   });
 });
 
