@@ -5,20 +5,26 @@ import { pathToFileURL } from 'node:url';
 import { resolveConfig, type Config } from './config.ts';
 import { ConfigError } from './errors.ts';
 
-const DEFAULT_NAMES: readonly string[] = [
+/** What a configuration file is called, the first that is there. */
+export const CONFIG_NAMES: readonly string[] = [
   'nextevent.config.ts',
   'nextevent.config.js',
   'nextevent.config.mjs',
 ];
+
+const TYPESCRIPT = /\.([cm]?)tsx?$/;
 
 /**
  * Loads and checks the configuration: the file given, else the one that `NEXTEVENT_CONFIG` names,
  * else `nextevent.config.ts`, `.js` or `.mjs` in the working directory.
  *
  * @throws ConfigError with one sentence that says what is wrong and in which file
+ *
+ * @example
+ * const { sources, triggers } = await loadConfig();
  */
 export async function loadConfig(path?: string): Promise<Config> {
-  const file = findFile(path ?? process.env.NEXTEVENT_CONFIG);
+  const file = findConfigFile(path);
   const name = basename(file);
   const loaded = await importFile(file);
   if (loaded.default === undefined) {
@@ -27,34 +33,58 @@ export async function loadConfig(path?: string): Promise<Config> {
     );
   }
   try {
-    return resolveConfig(loaded.default, dirname(file));
+    const config = resolveConfig(loaded.default, dirname(file));
+    return isTypeScript(file)
+      ? config
+      : { ...config, workflowsPath: compiled(config.workflowsPath) };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     throw new ConfigError(`${name}: ${error.message}`, { cause: error });
   }
 }
 
-function findFile(path: string | undefined): string {
+/**
+ * The configuration file that `loadConfig` loads.
+ *
+ * @throws ConfigError if it is not there
+ */
+export function findConfigFile(path = process.env.NEXTEVENT_CONFIG): string {
   if (path !== undefined && path !== '') {
     const file = resolve(path);
     if (existsSync(file)) return file;
     throw new ConfigError(`there is no configuration file ${file}`);
   }
-  const found = DEFAULT_NAMES.map((name) => resolve(name)).find((file) => existsSync(file));
+  const found = CONFIG_NAMES.map((name) => resolve(name)).find((file) => existsSync(file));
   if (found !== undefined) return found;
   throw new ConfigError(
-    `there is no nextevent.config.ts in ${process.cwd()}: write one, or name it in NEXTEVENT_CONFIG`,
+    `there is no nextevent.config.ts in ${process.cwd()}: write one (npx nextevent init does), or name it in NEXTEVENT_CONFIG`,
   );
+}
+
+/** Whether Node needs help to run the file. */
+export function isTypeScript(file: string): boolean {
+  return TYPESCRIPT.test(file);
+}
+
+/** The compiler leaves text as it is: beside a compiled configuration is what it made of the file. */
+function compiled(workflowsPath: string): string {
+  const javaScript = workflowsPath.replace(TYPESCRIPT, '.$1js');
+  return existsSync(javaScript) ? javaScript : workflowsPath;
 }
 
 async function importFile(file: string): Promise<{ readonly default?: unknown }> {
   try {
     const loaded: { readonly default?: unknown } = await import(pathToFileURL(file).href);
-    return loaded;
+    return isCompiledToCommonJs(loaded.default) ? loaded.default : loaded;
   } catch (error) {
     if (isConfigError(error)) throw new ConfigError(`${basename(file)}: ${error.message}`);
     throw new ConfigError(`${basename(file)} ${whyNot(error)}`, { cause: error });
   }
+}
+
+/** What such a module exports is the default export of what Node makes of it. */
+function isCompiledToCommonJs(exported: unknown): exported is { readonly default?: unknown } {
+  return typeof exported === 'object' && exported !== null && '__esModule' in exported;
 }
 
 /** By name, because the file may import another copy of the package. */

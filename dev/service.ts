@@ -2,7 +2,9 @@
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { extname } from 'node:path';
 
+import { loaderOf } from './loader.ts';
 import { watchOver } from './watchdog.ts';
 
 /** Time for a process to be ready after its start, in milliseconds. */
@@ -11,8 +13,9 @@ const READY_MS_MAX = 120_000;
 /** Time for a process to end when asked to, in milliseconds; after it, it is killed. */
 const STOP_MS_MAX = 15_000;
 
-/** So that sources run as they are, whatever the working directory. */
-const NODE_OPTIONS = ['--conditions=source', '--import', import.meta.resolve('tsx')];
+/** In a clone everything runs as it is written, in a package as it was compiled. */
+const EXTENSION = extname(import.meta.url);
+const CONDITIONS = EXTENSION === '.ts' ? ['--conditions=source'] : [];
 
 /** What a process sends once it is ready. */
 export interface ReadyMessage {
@@ -40,11 +43,12 @@ export class ServiceError extends Error {
   override readonly name = 'ServiceError';
 }
 
-/** Starts `<name>/main.ts`. */
+/** Starts the program `<name>/main`. */
 export function startService(name: 'worker' | 'ingress', env: NodeJS.ProcessEnv): Service {
-  const child = fork(new URL(`../${name}/main.ts`, import.meta.url), {
+  const loader = loaderOf(env.NEXTEVENT_CONFIG);
+  const child = fork(new URL(`../${name}/main${EXTENSION}`, import.meta.url), {
     env,
-    execArgv: NODE_OPTIONS,
+    execArgv: [...CONDITIONS, ...(loader === undefined ? [] : ['--import', loader])],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     // A Ctrl-C in the terminal is for this process alone, which stops everything in order.
     detached: true,

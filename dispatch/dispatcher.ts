@@ -49,7 +49,17 @@ export interface DispatcherOptions {
   readonly triggers: readonly Trigger[];
 }
 
-/** Connects to Temporal, and reads every source once. */
+/**
+ * Connects to Temporal, and reads every source once.
+ *
+ * @example
+ * const dispatcher = await createDispatcher({
+ *   connectionOptions: { address: '127.0.0.1:7233' },
+ *   namespace: 'default',
+ *   sources: ['orders'],
+ *   triggers: [],
+ * });
+ */
 export async function createDispatcher(options: DispatcherOptions): Promise<ConnectedDispatcher> {
   const { namespace, sources } = options;
   const connection = await connectWithoutRetry(options.connectionOptions);

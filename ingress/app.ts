@@ -29,7 +29,24 @@ export interface AppDeps {
   readonly log: (line: string) => void;
 }
 
-/** The HTTP side: `/webhooks/<source>`, `/healthz` and `/readyz`. */
+/**
+ * The HTTP side: `/webhooks/<source>`, `/healthz` and `/readyz`.
+ *
+ * It answers every request that reaches it, and reads bodies itself. In an application of one's own
+ * it is mounted at the root, after the other routes and before anything that reads bodies.
+ *
+ * @example
+ * const { sources, triggers } = await loadConfig();
+ * const dispatcher = await createDispatcher({
+ *   connectionOptions: { address: '127.0.0.1:7233' },
+ *   namespace: 'default',
+ *   sources: [...sources.keys()],
+ *   triggers,
+ * });
+ * const app = express();
+ * app.get('/mine', (_request, response) => void response.send('mine'));
+ * app.use(createApp({ sources, dispatcher, ready: async () => [], log: console.log }));
+ */
 export function createApp(deps: AppDeps): Express {
   const app = express();
   app.disable('x-powered-by');
@@ -49,7 +66,12 @@ export function createApp(deps: AppDeps): Express {
   return app;
 }
 
-/** A server for the application, with bounds on how long clients may take. */
+/**
+ * A server for the application, with bounds on how long clients may take.
+ *
+ * @example
+ * createServer(app).listen(8088);
+ */
 export function createServer(app: Express): Server {
   return createHttpServer(
     {

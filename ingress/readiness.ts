@@ -22,7 +22,13 @@ export interface ReadinessOptions {
   readonly taskQueues: readonly string[];
 }
 
-/** Asks Temporal whether it answers, and whether workers poll the task queues. */
+/**
+ * Asks Temporal whether it answers, and whether workers poll the task queues.
+ *
+ * @example
+ * const taskQueues = [config.taskQueue, SOURCE_TASK_QUEUE];
+ * const ready = createReadiness({ connection, namespace: 'default', taskQueues });
+ */
 export function createReadiness({ connection, namespace, taskQueues }: ReadinessOptions): Ready {
   const hasWorker = async (name: string) => {
     const { pollers } = await connection.workflowService.describeTaskQueue({

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { after, describe, test } from 'node:test';
 
 import { resolveConfig } from '../config/config.ts';
@@ -202,6 +202,18 @@ describe('a configuration file', async () => {
     assert.equal(taskQueue, 'named');
   });
 
+  test('that was compiled means the workflows that were compiled with it', async () => {
+    await write('both.ts', '');
+    await write('both.js', '');
+    const pathFrom = async (name: string, content: string): Promise<string> =>
+      basename((await loadConfig(await write(name, content))).workflowsPath);
+    assert.equal(await pathFrom('a.mjs', `export default ${optionsFor('both')};`), 'both.js');
+    assert.equal(await pathFrom('b.mjs', `export default ${optionsFor('one')};`), 'one.ts');
+    assert.equal(await pathFrom('a.ts', `export default ${optionsFor('both')};`), 'both.ts');
+    const commonJs = `exports.__esModule = true; exports.default = ${optionsFor('both')};`;
+    assert.equal(await pathFrom('c.cjs', commonJs), 'both.js');
+  });
+
   const refusals: Array<[name: string, content: string, message: RegExp]> = [
     ['empty.ts', 'export const a = 1;', /^empty.ts has no default export/],
     ['broken.ts', 'export default {,}', /^broken.ts has a syntax error: [^\n]*1:16[^\n]*$/],
@@ -230,6 +242,10 @@ describe('a configuration file', async () => {
     return join(directory, name);
   }
 });
+
+function optionsFor(workflows: string): string {
+  return `{ workflowsPath: './${workflows}.ts', sources: {} }`;
+}
 
 function sources(given: Record<string, unknown>): unknown {
   return { ...valid, sources: given };

@@ -11,7 +11,7 @@ import { ConfigError } from '../config/errors.ts';
  */
 export async function checkTriggers(config: Config): Promise<void> {
   const { workflowsPath, taskQueue, triggers } = config;
-  const module = (await import(pathToFileURL(workflowsPath).href)) as Record<string, unknown>;
+  const module = await importWorkflows(workflowsPath);
   // A default export takes every workflow that has no export of its own.
   if (typeof module.default === 'function') return;
   const names = Object.keys(module).filter((name) => typeof module[name] === 'function');
@@ -20,6 +20,19 @@ export async function checkTriggers(config: Config): Promise<void> {
     if (trigger.taskQueue !== taskQueue || names.includes(trigger.workflow)) continue;
     throw new ConfigError(
       `trigger "${trigger.name}": there is no workflow "${trigger.workflow}" in ${workflowsPath}, only ${names.join(', ')}`,
+    );
+  }
+}
+
+async function importWorkflows(path: string): Promise<Record<string, unknown>> {
+  try {
+    return (await import(pathToFileURL(path).href)) as Record<string, unknown>;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code !== 'ERR_UNKNOWN_FILE_EXTENSION') throw error;
+    throw new ConfigError(
+      `${path} is TypeScript, and the configuration is not: compile both, or neither`,
+      { cause: error },
     );
   }
 }

@@ -35,6 +35,7 @@ import { Inbox, TRIGGER_SUBSCRIPTION } from './inbox.ts';
 import type { InboxState } from './inbox-state.ts';
 import { eventSignal, subscriptionsQuery, type EventBatch, type TriggerBatch } from './messages.ts';
 import { answerRecovery, registerAgain, release, releaseAll, suspend } from './registration.ts';
+import { onReset } from './reset.ts';
 import { isRunFull } from './run-limits.ts';
 
 /** The header in which a run leaves its inbox to the next. */
@@ -109,17 +110,21 @@ export function interceptors(): WorkflowInterceptors {
 }
 
 function carryOver(inbox: Inbox): WorkflowInternalsInterceptor {
+  let isReset = false;
+  onReset(() => {
+    isReset = true;
+  });
   return {
     activate(input, next) {
       const jobs = input.activation.jobs ?? [];
       const carried = jobs[0]?.initializeWorkflow?.headers?.[INBOX_HEADER];
       if (carried) inbox.restore(defaultPayloadConverter.fromPayload<InboxState>(carried));
-      // The run's randomness is new from here on: the workflow was reset to this place.
-      const isReset = jobs.some((job) => job.updateRandomSeed);
       const isLookedAt = jobs.some((job) => job.queryWorkflow?.queryType === METADATA_QUERY);
       if (isLookedAt) withDetails(inbox, () => next(input));
       else next(input);
-      if (isReset) registerAgain(inbox);
+      if (!isReset) return;
+      isReset = false;
+      registerAgain(inbox);
     },
     concludeActivation(input, next) {
       for (const { continueAsNewWorkflowExecution: command } of input.commands) {

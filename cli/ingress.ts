@@ -1,0 +1,22 @@
+import { Command } from 'commander';
+
+import { createConfigOption, type ConfigOption } from './config-option.ts';
+import { prepareToRun } from './service.ts';
+
+const ENVIRONMENT = `
+Environment:
+  HOST, PORT  where it listens (127.0.0.1 and 8088)
+  TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and all else by which Temporal's own tools find a server
+`;
+
+/** `nextevent ingress` */
+export function createIngressCommand(): Command {
+  return new Command('ingress')
+    .description('run the ingress alone, with a Temporal that runs')
+    .addOption(createConfigOption())
+    .addHelpText('after', ENVIRONMENT)
+    .action(async (options: ConfigOption) => {
+      await prepareToRun(options);
+      await import('../ingress/main.ts');
+    });
+}

@@ -1,0 +1,17 @@
+// PUBLIC: what a program imports from `nextevent/ingress` that takes webhooks in an Express
+// application of its own. `createApp` says how.
+
+export type { Config } from '../config/config.ts';
+export { ConfigError } from '../config/errors.ts';
+export { loadConfig } from '../config/load.ts';
+export {
+  createDispatcher,
+  type Dispatched,
+  type Dispatcher,
+  type DispatcherOptions,
+} from '../dispatch/dispatcher.ts';
+export { UnavailableError } from '../dispatch/errors.ts';
+export { SOURCE_TASK_QUEUE } from '../workflows/messages.ts';
+export { createApp, createServer, type AppDeps } from './app.ts';
+export type { Ready } from './health.ts';
+export { createReadiness, type ReadinessOptions } from './readiness.ts';
