@@ -8,3 +8,4 @@ export * from './waiting.ts';
 export * from './reading.ts';
 export * from './continuing.ts';
 export * from './recorded.ts';
+export * from './resetting.ts';
