@@ -9,3 +9,4 @@ export * from './reading.ts';
 export * from './continuing.ts';
 export * from './recorded.ts';
 export * from './resetting.ts';
+export * from './scenarios.ts';
