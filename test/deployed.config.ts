@@ -14,6 +14,7 @@ export default defineConfig({
     killed: webhook({ verify: 'none' }),
     accepted: webhook({ verify: 'none' }),
     answered: webhook({ verify: 'none' }),
+    'also-kept': webhook({ verify: 'none' }),
     kept: webhook({ verify: 'none' }),
     removed: webhook({ verify: 'none' }),
     'ended-kept': webhook({ verify: 'none' }),

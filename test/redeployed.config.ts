@@ -8,6 +8,7 @@ export default defineConfig({
   taskQueue: 'deployed',
   sources: {
     added: webhook({ verify: 'none' }),
+    'also-kept': webhook({ verify: 'none' }),
     kept: webhook({ verify: 'none' }),
     'ended-kept': webhook({ verify: 'none' }),
   },

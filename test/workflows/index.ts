@@ -10,3 +10,4 @@ export * from './continuing.ts';
 export * from './recorded.ts';
 export * from './resetting.ts';
 export * from './scenarios.ts';
+export * from './enduring.ts';
