@@ -31,8 +31,8 @@ const REPEATED_EVERY = 20;
 const PER_RUN = 1_600;
 
 const TIMEOUTS = 10_000;
-const WAITERS = 50;
-const TIMES = 10;
+const WAITERS = 500;
+const TIMES = 2;
 
 let server: TestServer;
 let app: TestApp;

@@ -72,7 +72,7 @@ export async function timeOut(input: TimeOutInput): Promise<number> {
   let timedOut = 0;
   const wait = async (): Promise<void> => {
     for (let time = 0; time < times; time += 1) {
-      const event = await nextEvent(silent, { timeout: 1 + (time % 3) });
+      const event = await nextEvent(silent, { timeout: 5 });
       if (event === undefined) timedOut += 1;
     }
   };
