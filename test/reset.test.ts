@@ -289,7 +289,7 @@ async function endFirst(handle: WorkflowHandle, source: string): Promise<void> {
 
 /** Brings the workflow to its end. Returns what it has received but for what ended that. */
 async function resultAtEnd(handle: WorkflowHandle, source: string): Promise<string[]> {
-  for (const _time of [1, 2, 3]) await goOn(handle);
+  for (let time = 0; time < 3; time += 1) await goOn(handle);
   await until(`${handle.workflowId} has ended`, async () => {
     if ((await handle.describe()).status.name !== 'RUNNING') return true;
     const { subscribed } = await progressOf(handle);
@@ -335,8 +335,8 @@ async function taskOf(handle: WorkflowHandle, place: string) {
     const isGoOn = signal.signalName === 'go-on' && place === 'go on';
     return isGoOn || text.join('').includes(`"id":"${place}"`);
   });
-  const after_ = at === -1 ? [] : events.slice(at);
-  return after_.find((event) => event.workflowTaskCompletedEventAttributes)?.eventId ?? null;
+  const later = at === -1 ? [] : events.slice(at);
+  return later.find((event) => event.workflowTaskCompletedEventAttributes)?.eventId ?? null;
 }
 
 async function heldIdsOf(source: string): Promise<string[]> {

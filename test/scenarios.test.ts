@@ -264,7 +264,7 @@ describe('A project', { concurrency: true, timeout: 400_000 }, () => {
 
     test('D12: loses, repeats and swaps nothing when its worker is killed before a wait, in it, and between an event and its return', async () => {
       const asked = await listenForQuestions();
-      const before_ = await startIt('lookWhenTold', 'killed');
+      const looking = await startIt('lookWhenTold', 'killed');
       const waiting = await startIt('waitUntilEnd', 'killed');
       const between = await startIt('askWhenGiven', 'killed', asked.url);
       const ids = Array.from({ length: 8 }, (_, index) => `e${index}`);
@@ -278,8 +278,8 @@ describe('A project', { concurrency: true, timeout: 400_000 }, () => {
       worker = await start('worker');
       await untilReceived(waiting, 6);
       for (const id of [...ids.slice(6), 'end']) await send('killed', id);
-      await goOn(before_);
-      for (const handle of [before_, waiting, between]) {
+      await goOn(looking);
+      for (const handle of [looking, waiting, between]) {
         assert.deepEqual(await receivedAtEnd(handle), ids);
       }
       assert.ok(asked.count() >= 2, 'the task was not done again');
@@ -312,7 +312,9 @@ describe('A project', { concurrency: true, timeout: 400_000 }, () => {
       try {
         const unanswered = post(ingress.url, { source: 'answered', body: {}, id: 'two' });
         // It takes requests, so it has taken that one too.
-        for (const _time of [1, 2, 3]) await (await fetch(`${ingress.url}/healthz`)).text();
+        for (let time = 0; time < 3; time += 1) {
+          await (await fetch(`${ingress.url}/healthz`)).text();
+        }
         await Promise.all([assert.rejects(unanswered), ingress.kill()]);
       } finally {
         process.kill(pid, 'SIGCONT');
