@@ -10,12 +10,16 @@ import { STATE_BYTES_MAX, type StateSizes } from './state-sizes.ts';
 export interface RegistrationRequest extends Registration {
   /** A source, or a trigger that stands for its source. */
   readonly source: string;
+  /** The source that it stood for when it was subscribed; the configuration may have changed. */
+  readonly resolved?: string;
 }
 
 /** What a workflow has to know of its registration. */
 export interface Registered {
-  /** The source that the name stands for, if the workflow's search attribute is to name it. */
-  readonly searchable?: string;
+  /** The source that the name stands for. Older histories do not say. */
+  readonly source?: string;
+  /** Whether the workflow's search attribute is to name it. */
+  readonly isSearchable?: boolean;
 }
 
 /** A source that has lost its state asked this workflow to register again. */
@@ -24,7 +28,7 @@ export interface Recovery {
   readonly workflowId: string;
 }
 
-type Held = Pick<RegistrationRequest, 'id' | 'source'>;
+type Held = Pick<RegistrationRequest, 'id' | 'source' | 'resolved'>;
 
 export interface RegistrationDeps {
   readonly client: SourceClient;
@@ -49,7 +53,7 @@ export function createRegistrationActivities(deps: RegistrationDeps) {
         throw ApplicationFailure.nonRetryable(message, 'SourceFullError');
       }
       await client.register(source, { registrations: [registration] });
-      return isSearchable ? { searchable: source } : {};
+      return { source, isSearchable };
     },
 
     /** For a workflow whose sources may have dropped or suspended what it holds. */
@@ -58,8 +62,8 @@ export function createRegistrationActivities(deps: RegistrationDeps) {
       recovery?: Recovery,
     ): Promise<void> {
       const bySource = new Map<string, Registration[]>(recovery && [[recovery.source, []]]);
-      for (const { source: name, ...registration } of requests) {
-        const source = resolveSource(name);
+      for (const { source: name, resolved, ...registration } of requests) {
+        const source = resolved ?? nameOf(name);
         bySource.set(source, [...(bySource.get(source) ?? []), registration]);
       }
       for (const [source, registrations] of bySource) {
@@ -86,11 +90,20 @@ export function createRegistrationActivities(deps: RegistrationDeps) {
 
   function groupBySource(held: readonly Held[]): Map<string, SubscriptionId[]> {
     const ids = new Map<string, SubscriptionId[]>();
-    for (const { id, source: name } of held) {
-      const source = resolveSource(name);
+    for (const { id, source: name, resolved } of held) {
+      const source = resolved ?? nameOf(name);
       ids.set(source, [...(ids.get(source) ?? []), id]);
     }
     return ids;
+  }
+
+  /** A source that is not in the configuration any more holds subscriptions all the same. */
+  function nameOf(name: string): string {
+    try {
+      return resolveSource(name);
+    } catch {
+      return name;
+    }
   }
 }
 

@@ -63,14 +63,15 @@ describe('Without a worker', () => {
       // Each gets as much as one run can hold.
       const collecting = await Promise.all(
         Array.from({ length: 10 }, (_, n) =>
-          startCollecting(app, [['large', `data.body.json.n % 10.0 == ${n}.0`]]),
+          startCollecting(app, [['large', `data.body.json.share == ${n}`]]),
         ),
       );
       await leaveAlone(app, 'large');
       const ids = Array.from({ length: 300 }, (_, n) => `event ${n}`);
       const filling = 'x'.repeat(500 * KIB);
       await sideBySide(ids, async (id, n) => {
-        const posted = await post(app.ingress.url, { source: 'large', id, body: { n, filling } });
+        const body = { share: n % collecting.length, filling };
+        const posted = await post(app.ingress.url, { source: 'large', id, body });
         assert.deepEqual([posted.status, posted.queued], [202, true]);
       });
       await app.startWorker();
@@ -79,7 +80,7 @@ describe('Without a worker', () => {
         await postUntilAccepted([app.ingress.url], {
           source: 'large',
           id: `end ${n}`,
-          body: { n },
+          body: { share: n },
         });
         received.push(...(await receivedBy(handle)));
       }

@@ -12,12 +12,17 @@ export interface HeldSubscription {
   readonly position: number;
   /** How many events have come for it. */
   readonly received?: number;
-  /** The source that the name stands for, if the search attribute is to name it. */
-  readonly searchable?: string;
+  /** The source that the name stood for when it was subscribed. */
+  readonly resolved?: string;
+  /** Whether the search attribute is to name it. */
+  readonly isSearchable?: boolean;
 }
 
 /** What is subscribed to. */
-export type Wish = Pick<HeldSubscription, 'id' | 'source' | 'filter'>;
+export type Wish = Pick<HeldSubscription, 'id' | 'source' | 'filter' | 'resolved'>;
+
+/** As much of a subscription as it takes to end it. */
+export type Ended = Pick<HeldSubscription, 'id' | 'source' | 'resolved'>;
 
 /** What crosses continue-as-new. */
 export interface InboxState {
@@ -26,7 +31,7 @@ export interface InboxState {
   readonly position: number;
   readonly held: readonly HeldSubscription[];
   /** Ended, but their source may not have heard of it. */
-  readonly releasing: readonly Pick<HeldSubscription, 'id' | 'source'>[];
+  readonly releasing: readonly Ended[];
   readonly events: readonly Event[];
   /** Index of the event, index of the held subscription (-1: the trigger's); oldest first. */
   readonly unread: ReadonlyArray<readonly [event: number, held: number]>;

@@ -14,7 +14,8 @@ import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 
 import type { Event } from '../events/event.ts';
 import type { SubscriptionId } from '../events/subscription.ts';
-import type { HeldSubscription, InboxState, Wish } from './inbox-state.ts';
+import type { Registered } from '../activities/registration.ts';
+import type { Ended, HeldSubscription, InboxState, Wish } from './inbox-state.ts';
 import type { EventBatch, HeldDescription } from './messages.ts';
 
 /** How many events a workflow remembers, to tell a repetition. */
@@ -57,7 +58,7 @@ export class Inbox {
   readonly #held = new Map<SubscriptionId, HeldSubscription>([
     [TRIGGER_SUBSCRIPTION, { id: TRIGGER_SUBSCRIPTION, source: '', filter: '', position: 0 }],
   ]);
-  readonly #releasing = new Map<SubscriptionId, string>();
+  readonly #releasing = new Map<SubscriptionId, Ended>();
   readonly #ended = new Set<SubscriptionId>();
   readonly #window = new Map<string, Seen>();
   readonly #waiters = new Set<Waiter>();
@@ -76,8 +77,8 @@ export class Inbox {
     return [...this.#held.values()].filter(({ id }) => id !== TRIGGER_SUBSCRIPTION);
   }
 
-  get releasing(): ReadonlyArray<Pick<HeldSubscription, 'id' | 'source'>> {
-    return [...this.#releasing].map(([id, source]) => ({ id, source }));
+  get releasing(): readonly Ended[] {
+    return [...this.#releasing.values()];
   }
 
   get closed(): boolean {
@@ -138,10 +139,11 @@ export class Inbox {
     for (const { event, id } of early) this.#receive(event, id);
   }
 
-  /** The search attribute is to name the source that this is a subscription to. */
-  makeSearchable(id: SubscriptionId, source: string): void {
+  /** It is registered with this source. */
+  registered(id: SubscriptionId, { source, isSearchable }: Registered): void {
     const held = this.#held.get(id);
-    if (held !== undefined) this.#held.set(id, { ...held, searchable: source });
+    if (held === undefined || source === undefined) return;
+    this.#held.set(id, { ...held, resolved: source, ...(isSearchable && { isSearchable }) });
   }
 
   /** The sources that the search attribute is to name from now on; undefined if it does. */
@@ -158,7 +160,7 @@ export class Inbox {
     if (held === undefined) return;
     this.#held.delete(id);
     this.#ended.add(id);
-    this.#releasing.set(id, held.source);
+    this.#releasing.set(id, toEnded(held));
     this.#unread = this.#unread.filter((unread) => unread.id !== id);
     for (const waiter of this.#waiters) {
       if ([...waiter.ids].some((wanted) => this.#held.has(wanted))) continue;
@@ -259,9 +261,9 @@ export class Inbox {
     this.#suspended = state.suspended === true;
     this.#position = state.position;
     for (const held of state.held) this.#held.set(held.id, held);
-    for (const { id, source } of state.releasing) {
-      this.#ended.add(id);
-      this.#releasing.set(id, source);
+    for (const ended of state.releasing) {
+      this.#ended.add(ended.id);
+      this.#releasing.set(ended.id, ended);
     }
     for (const [event, held] of state.unread) {
       const unread = state.events[event];
@@ -276,7 +278,8 @@ export class Inbox {
   }
 
   #searchable(): readonly string[] {
-    return [...new Set(this.held.flatMap(({ searchable }) => searchable ?? []))].toSorted();
+    const shown = this.held.filter(({ isSearchable }) => isSearchable);
+    return [...new Set(shown.flatMap(({ resolved }) => resolved ?? []))].toSorted();
   }
 
   #receive(event: Event, id: SubscriptionId): void {
@@ -316,6 +319,10 @@ export class Inbox {
 
 function toTaken({ event, id }: Unread): Event {
   return { ...event, subscription: id };
+}
+
+function toEnded({ id, source, resolved }: HeldSubscription): Ended {
+  return { id, source, ...(resolved !== undefined && { resolved }) };
 }
 
 function keyOf({ source, id }: Event): string {

@@ -10,6 +10,7 @@ import {
   getRandomStream,
   proxyActivities,
   proxyLocalActivities,
+  sleep,
   workflowInfo,
 } from '@temporalio/workflow';
 import { sha256 } from '@noble/hashes/sha2.js';
@@ -21,6 +22,9 @@ import type { Inbox } from './inbox.ts';
 import type { Wish } from './inbox-state.ts';
 
 type RegistrationActivities = ReturnType<typeof createRegistrationActivities>;
+
+/** Registrations of what is held already, while they are on their way. */
+let registeringAgain: Promise<void> | undefined;
 
 /** How long the end of a workflow waits for its sources to hear of it. */
 const END_TIMEOUT_MS = 10_000;
@@ -70,22 +74,31 @@ export async function register(wish: Wish): Promise<Registered> {
 export function registerAgain(inbox: Inbox): void {
   if (inbox.held.length === 0) return;
   const requests = inbox.held.map(toRequest);
-  // Nothing waits for it, and it is retried for as long as the workflow runs.
-  CancellationScope.nonCancellable(() => nexteventRegisterAgain(requests)).catch(() => {});
+  goOn(CancellationScope.nonCancellable(() => nexteventRegisterAgain(requests)));
 }
 
 /** Answers a source that has lost its state, also if there is nothing to register. */
 export function answerRecovery(inbox: Inbox, source: string): void {
   const requests = inbox.suspended ? [] : inbox.held.map(toRequest);
   const recovery = { source, workflowId: workflowInfo().workflowId };
-  CancellationScope.nonCancellable(() => nexteventRegisterAgain(requests, recovery)).catch(
-    () => {},
-  );
+  goOn(CancellationScope.nonCancellable(() => nexteventRegisterAgain(requests, recovery)));
+}
+
+/** Nothing that goes on waits for it, and it is retried for as long as the workflow runs. */
+function goOn(registering: Promise<void>): void {
+  const both = Promise.allSettled([registering, registeringAgain]).then(() => {
+    if (registeringAgain === both) registeringAgain = undefined;
+  });
+  registeringAgain = both;
 }
 
 /** Tells the sources that this run takes no more events. */
 export function suspend(inbox: Inbox): void {
-  const suspended = inbox.held.map(({ id, source }) => ({ id, source }));
+  const suspended = inbox.held.map(({ id, source, resolved }) => ({
+    id,
+    source,
+    ...(resolved !== undefined && { resolved }),
+  }));
   CancellationScope.nonCancellable(() => nexteventSuspend(suspended)).catch(() => {});
 }
 
@@ -93,7 +106,7 @@ export function suspend(inbox: Inbox): void {
 export function release(inbox: Inbox): void {
   const releasing = inbox.releasing;
   if (releasing.length === 0) return;
-  CancellationScope.nonCancellable(() => nexteventUnregister(releasing))
+  CancellationScope.nonCancellable(() => afterRegistering(() => nexteventUnregister(releasing)))
     .then(() => inbox.released(releasing.map(({ id }) => id)))
     .catch(() => {
       // Only the end of the run ends it; what is left over goes when it is next signalled.
@@ -106,7 +119,9 @@ export async function releaseAll(inbox: Inbox): Promise<void> {
   const releasing = inbox.releasing;
   if (releasing.length === 0) return;
   try {
-    await CancellationScope.nonCancellable(() => unregisterAtEnd(releasing));
+    await CancellationScope.nonCancellable(() =>
+      afterRegistering(() => unregisterAtEnd(releasing)),
+    );
     // There may be a next run, for what its trigger brought: it need not tell them again.
     inbox.released(releasing.map(({ id }) => id));
   } catch {
@@ -114,7 +129,16 @@ export async function releaseAll(inbox: Inbox): Promise<void> {
   }
 }
 
-function toRequest({ id, source, filter }: Wish) {
-  const { workflowId, firstExecutionRunId, runId } = workflowInfo();
-  return { id, source, filter, workflowId, firstRunId: firstExecutionRunId, run: runTag(runId) };
+/** What is being registered again must not come back after its end. */
+async function afterRegistering(unregister: () => Promise<void>): Promise<void> {
+  if (registeringAgain !== undefined) {
+    await Promise.race([registeringAgain, sleep(END_TIMEOUT_MS)]);
+  }
+  await unregister();
+}
+
+function toRequest({ id, source, filter, resolved }: Wish) {
+  const { workflowId, firstExecutionRunId: firstRunId, runId } = workflowInfo();
+  const request = { id, source, filter, workflowId, firstRunId, run: runTag(runId) };
+  return { ...request, ...(resolved !== undefined && { resolved }) };
 }

@@ -77,8 +77,7 @@ export async function subscribe(source: string, filter = ''): Promise<Subscripti
   const id = mintSubscriptionId(source, filter);
   inbox.hold({ id, source, filter });
   try {
-    const { searchable } = await register({ id, source, filter });
-    if (searchable !== undefined) inbox.makeSearchable(id, searchable);
+    inbox.registered(id, await register({ id, source, filter }));
     showSources(inbox);
   } catch (error) {
     inbox.end(id);

@@ -10,3 +10,6 @@ export * from './reading.ts';
 export * from './continuing.ts';
 export * from './recorded.ts';
 export * from './feeding.ts';
+export * from './resetting.ts';
+export * from './scenarios.ts';
+export * from './enduring.ts';
