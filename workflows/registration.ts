@@ -24,7 +24,7 @@ import type { Wish } from './inbox-state.ts';
 type RegistrationActivities = ReturnType<typeof createRegistrationActivities>;
 
 /** Registrations of what is held already, while they are on their way. */
-let registeringAgain: Promise<void> | undefined;
+let registeringAgain: Promise<unknown> | undefined;
 
 /** How long the end of a workflow waits for its sources to hear of it. */
 const END_TIMEOUT_MS = 10_000;
@@ -86,10 +86,7 @@ export function answerRecovery(inbox: Inbox, source: string): void {
 
 /** Nothing that goes on waits for it, and it is retried for as long as the workflow runs. */
 function goOn(registering: Promise<void>): void {
-  const both = Promise.allSettled([registering, registeringAgain]).then(() => {
-    if (registeringAgain === both) registeringAgain = undefined;
-  });
-  registeringAgain = both;
+  registeringAgain = Promise.allSettled([registering, registeringAgain]);
 }
 
 /** Tells the sources that this run takes no more events. */
