@@ -9,20 +9,15 @@ import {
   type WorkflowBundle,
 } from '@temporalio/worker';
 
-import { createBacklogActivities } from '../activities/backlog.ts';
-import { deriveEvents } from '../activities/derive-events.ts';
-import { createRegistrationActivities } from '../activities/registration.ts';
-import { StateSizes } from '../activities/state-sizes.ts';
 import type { Config } from '../config/config.ts';
-import { resolveSource } from '../config/subscribable.ts';
 import { connectWithoutRetry } from '../dispatch/dispatcher.ts';
-import { Lanes } from '../dispatch/lanes.ts';
-import { SourceClient } from '../dispatch/source-client.ts';
-import { SOURCE_TASK_QUEUE } from '../workflows/messages.ts';
+import { bundleWorkflows } from './bundle.ts';
 import { checkTriggers } from './check-triggers.ts';
-import { bundleSourceWorkflows, bundleWorkflows } from './bundle.ts';
+import { createRegistration, withRegistration } from './options.ts';
+import { createSourceWorker, runBeside, shutDown } from './source-worker.ts';
 
 export interface CreateWorkerOptions {
+  /** What `loadConfig` gives. */
   readonly config: Config;
   readonly connection: NativeConnection;
   /** For the activities' own connection, to the same server. */
@@ -44,60 +39,51 @@ export interface NextEventWorker {
  * Makes the worker of a project. Its activities' connection is closed when `run` has ended.
  *
  * @throws ConfigError if a trigger names a workflow that there is not
+ *
+ * @example
+ * const config = await loadConfig();
+ * const clientConnectionOptions = { address: '127.0.0.1:7233' };
+ * const connection = await NativeConnection.connect(clientConnectionOptions);
+ * const namespace = 'default';
+ * const worker = await createWorker({ config, connection, clientConnectionOptions, namespace });
+ * await worker.run();
  */
 export async function createWorker(options: CreateWorkerOptions): Promise<NextEventWorker> {
+  const { connection, namespace, bundles } = options;
   await checkTriggers(options.config);
   const clientConnection = await connectWithoutRetry(options.clientConnectionOptions);
-  const client = new Client({ connection: clientConnection, namespace: options.namespace });
-  const workers = await Promise.all([
+  const client = new Client({ connection: clientConnection, namespace });
+  const [worker, source] = await Promise.all([
     createUserWorker(options, client),
-    createSourceWorker(options, client),
+    createSourceWorker({ connection, client, workflowBundle: bundles?.sources }),
   ]);
   return {
     async run() {
       try {
-        await Promise.all(workers.map((worker) => worker.run()));
+        await runBeside(source, worker, () => worker.run());
       } finally {
         await clientConnection.close();
       }
     },
     shutdown() {
-      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+      for (const running of [worker, source]) shutDown(running);
     },
   };
 }
 
 async function createUserWorker(options: CreateWorkerOptions, client: Client): Promise<Worker> {
-  const { config, connection, namespace, workerOptions } = options;
-  const sourceClient = new SourceClient(client);
-  const registration = createRegistrationActivities({
-    client: sourceClient,
-    sizes: new StateSizes(sourceClient),
-    resolveSource: (name) => resolveSource(config, name),
-  });
-  return Worker.create({
+  const { config, connection, namespace, bundles, workerOptions } = options;
+  const { workflowModules, ...interceptors } = workerOptions?.interceptors ?? {};
+  const own: WorkerOptions = {
     ...workerOptions,
     connection,
     namespace,
     taskQueue: config.taskQueue,
-    workflowBundle: options.bundles?.workflows ?? (await bundleWorkflows(config.workflowsPath)),
-    activities: { ...config.activities, ...workerOptions?.activities, ...registration },
-    interceptors: {
-      ...workerOptions?.interceptors,
-      activity: [deriveEvents, ...(workerOptions?.interceptors?.activity ?? [])],
-    },
-  });
-}
-
-async function createSourceWorker(options: CreateWorkerOptions, client: Client): Promise<Worker> {
-  return Worker.create({
-    connection: options.connection,
-    namespace: options.namespace,
-    taskQueue: SOURCE_TASK_QUEUE,
-    workflowBundle: options.bundles?.sources ?? (await bundleSourceWorkflows()),
-    activities: createBacklogActivities({
-      client: new SourceClient(client),
-      lanes: new Lanes(client, Number.POSITIVE_INFINITY),
-    }),
-  });
+    workflowBundle:
+      bundles?.workflows ?? (await bundleWorkflows(config.workflowsPath, workflowModules)),
+    activities: { ...config.activities, ...workerOptions?.activities },
+    // The modules are in the bundle.
+    interceptors,
+  };
+  return Worker.create(withRegistration(own, createRegistration(client, config)));
 }

@@ -1,0 +1,62 @@
+// The worker of the source workflows, on a task queue of its own, away from the load of the
+// user's workflows.
+
+import type { Client } from '@temporalio/client';
+import { Worker, type NativeConnection, type WorkflowBundleOption } from '@temporalio/worker';
+
+import { createBacklogActivities } from '../activities/backlog.ts';
+import { Lanes } from '../dispatch/lanes.ts';
+import { SourceClient } from '../dispatch/source-client.ts';
+import { SOURCE_TASK_QUEUE } from '../workflows/messages.ts';
+import { bundleSourceWorkflows } from './bundle.ts';
+
+export interface SourceWorkerOptions {
+  readonly connection: NativeConnection;
+  /** Of the same namespace, on a connection of its own that `connectWithoutRetry` has made. */
+  readonly client: Client;
+  /**
+   * A bundle that `bundleSourceWorkflows` has made before.
+   *
+   * @default makes one, which takes some seconds
+   */
+  readonly workflowBundle?: WorkflowBundleOption | undefined;
+}
+
+/**
+ * Makes the worker that runs the workflows of the sources, for processes that do without
+ * `NextEventPlugin` and `createWorker`. At least one must run in a namespace.
+ *
+ * @example
+ * const sources = await createSourceWorker({ connection, client });
+ * await sources.run();
+ */
+export async function createSourceWorker(options: SourceWorkerOptions): Promise<Worker> {
+  const { connection, client, workflowBundle } = options;
+  return Worker.create({
+    connection,
+    namespace: client.options.namespace,
+    taskQueue: SOURCE_TASK_QUEUE,
+    workflowBundle: workflowBundle ?? (await bundleSourceWorkflows()),
+    activities: createBacklogActivities({
+      client: new SourceClient(client),
+      lanes: new Lanes(client, Number.POSITIVE_INFINITY),
+    }),
+  });
+}
+
+/** Runs a source worker for as long as another worker; if one of them fails, both end. */
+export async function runBeside(
+  source: Worker,
+  worker: Worker,
+  run: () => Promise<void>,
+): Promise<void> {
+  const ends = await Promise.allSettled([
+    run().finally(() => shutDown(source)),
+    source.run().finally(() => shutDown(worker)),
+  ]);
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+}
+
+export function shutDown(worker: Worker): void {
+  if (worker.getState() === 'RUNNING') worker.shutdown();
+}
