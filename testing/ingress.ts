@@ -60,9 +60,9 @@ export interface Answer {
   readonly status: number;
   /** The id of the event. */
   readonly id: string;
-  /** The ids of the workflows that it started, now or when it came before. */
+  /** The ids of the workflows that it started, now or when it came before; none if queued. */
   readonly started: readonly string[];
-  /** How many workflows were signalled. */
+  /** How many workflows were signalled; none if queued. */
   readonly signalled: number;
   /** Whether it waits in the backlog of its source, which hands it to those that want it. */
   readonly queued: boolean;
@@ -97,8 +97,8 @@ export async function deliver(url: string, delivery: Delivery): Promise<Answer> 
     body: isRaw ? body : JSON.stringify(body),
   });
   const { status } = response;
-  const answer = (await response.json()) as Omit<Answer, 'status'> & Partial<Problem>;
-  if (status === ACCEPTED) return { ...answer, status };
+  const answer = (await response.json()) as Pick<Answer, 'id'> & Partial<Answer & Problem>;
+  if (status === ACCEPTED) return { started: [], signalled: 0, queued: false, ...answer, status };
   const why = answer.detail ?? answer.title ?? '';
   throw new NotAcceptedError(`source ${source} answered ${status}: ${why}`, status);
 }

@@ -22,7 +22,7 @@ import {
   type RegistrationActivities,
   type SubscribableOptions,
 } from './options.ts';
-import { createSourceWorker, runBeside } from './source-worker.ts';
+import { runBeside, shareSourceWorker, shutDown } from './shared-source-worker.ts';
 
 /** What `NextEventPlugin` is made of. */
 export interface NextEventPluginOptions {
@@ -108,27 +108,45 @@ export class NextEventPlugin extends SimplePlugin {
 
   override async runWorker(worker: Worker, next: (w: Worker) => Promise<void>): Promise<void> {
     const run = () => super.runWorker(worker, next);
-    const { namespace, taskQueue } = worker.options;
-    if (taskQueue === SOURCE_TASK_QUEUE) return run();
+    if (worker.options.taskQueue === SOURCE_TASK_QUEUE) return run();
+    let isRun = false;
+    try {
+      await this.#runConnected(worker, () => {
+        isRun = true;
+        return run();
+      });
+    } catch (error) {
+      if (isRun) throw error;
+      // It has to run to let go of its connection, or nobody could close that.
+      const ended = run();
+      shutDown(worker);
+      await ended;
+      throw error;
+    }
+  }
+
+  async #runConnected(worker: Worker, run: () => Promise<void>): Promise<void> {
+    const { connection } = worker;
+    const { namespace } = worker.options;
+    const { sourceWorker = true, sourceBundle: workflowBundle } = this.#options;
     const { connectionOptions = loadClientConnectConfig().connectionOptions } = this.#options;
     const clientConnection = await connectWithoutRetry(connectionOptions);
     const client = new Client({ connection: clientConnection, namespace });
     const running = { namespace, registration: createRegistration(client, this.#config) };
     this.#running.add(running);
     try {
-      await this.#runBesideSources(worker, client, run);
+      if (!sourceWorker || connection === undefined) return await run();
+      const sourceOptions = { connection, namespace, connectionOptions, workflowBundle };
+      const sources = await shareSourceWorker(sourceOptions);
+      try {
+        await runBeside(sources, worker, run);
+      } finally {
+        await sources.release();
+      }
     } finally {
       this.#running.delete(running);
       await clientConnection.close();
     }
-  }
-
-  async #runBesideSources(worker: Worker, client: Client, run: () => Promise<void>): Promise<void> {
-    const { sourceWorker = true, sourceBundle: workflowBundle } = this.#options;
-    const { connection } = worker;
-    if (!sourceWorker || connection === undefined) return run();
-    const source = await createSourceWorker({ connection, client, workflowBundle });
-    await runBeside(source, worker, run);
   }
 
   /** Activities whose connection is that of a running worker: options are made before any runs. */

@@ -43,20 +43,3 @@ export async function createSourceWorker(options: SourceWorkerOptions): Promise<
     }),
   });
 }
-
-/** Runs a source worker for as long as another worker; if one of them fails, both end. */
-export async function runBeside(
-  source: Worker,
-  worker: Worker,
-  run: () => Promise<void>,
-): Promise<void> {
-  const ends = await Promise.allSettled([
-    run().finally(() => shutDown(source)),
-    source.run().finally(() => shutDown(worker)),
-  ]);
-  for (const end of ends) if (end.status === 'rejected') throw end.reason;
-}
-
-export function shutDown(worker: Worker): void {
-  if (worker.getState() === 'RUNNING') worker.shutdown();
-}

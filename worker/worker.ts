@@ -14,7 +14,7 @@ import { connectWithoutRetry } from '../dispatch/dispatcher.ts';
 import { bundleWorkflows } from './bundle.ts';
 import { checkTriggers } from './check-triggers.ts';
 import { createRegistration, withRegistration } from './options.ts';
-import { createSourceWorker, runBeside, shutDown } from './source-worker.ts';
+import { runBeside, shareSourceWorker, shutDown } from './shared-source-worker.ts';
 
 export interface CreateWorkerOptions {
   /** What `loadConfig` gives. */
@@ -49,26 +49,33 @@ export interface NextEventWorker {
  * await worker.run();
  */
 export async function createWorker(options: CreateWorkerOptions): Promise<NextEventWorker> {
-  const { connection, namespace, bundles } = options;
+  const { connection, namespace, clientConnectionOptions: connectionOptions, bundles } = options;
   await checkTriggers(options.config);
-  const clientConnection = await connectWithoutRetry(options.clientConnectionOptions);
-  const client = new Client({ connection: clientConnection, namespace });
-  const [worker, source] = await Promise.all([
-    createUserWorker(options, client),
-    createSourceWorker({ connection, client, workflowBundle: bundles?.sources }),
-  ]);
-  return {
-    async run() {
-      try {
-        await runBeside(source, worker, () => worker.run());
-      } finally {
-        await clientConnection.close();
-      }
-    },
-    shutdown() {
-      for (const running of [worker, source]) shutDown(running);
-    },
+  const workflowBundle = bundles?.sources;
+  const sourceOptions = { connection, namespace, connectionOptions, workflowBundle };
+  const sources = await shareSourceWorker(sourceOptions);
+  const clientConnection = await connectWithoutRetry(connectionOptions);
+  const close = async (): Promise<void> => {
+    await sources.release();
+    await clientConnection.close();
   };
+  try {
+    const client = new Client({ connection: clientConnection, namespace });
+    const worker = await createUserWorker(options, client);
+    return {
+      async run() {
+        try {
+          await runBeside(sources, worker, () => worker.run());
+        } finally {
+          await close();
+        }
+      },
+      shutdown: () => shutDown(worker),
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
 async function createUserWorker(options: CreateWorkerOptions, client: Client): Promise<Worker> {
