@@ -143,7 +143,7 @@ export class TestApp implements AsyncDisposable {
    * @example
    * await app.waitForSubscriptions('on-order/A-17', { source: 'approvals' });
    */
-  waitForSubscriptions(
+  async waitForSubscriptions(
     workflow: WorkflowHandle | string,
     { count = 1, source, timeoutMs }: WaitForSubscriptionsOptions = {},
   ): Promise<readonly HeldSubscription[]> {

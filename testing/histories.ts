@@ -119,7 +119,7 @@ function bundleFor(
   return isOfLibrary ? sourceBundle() : userBundle(resolve(workflowsPath), interceptorModules);
 }
 
-/** The SDK says at length what a replay is before it says what happened. */
+/** The innermost message of the SDK's native part, which prints its errors as data. */
 function reason(message: string): string {
-  return message.split('Details: ').at(-1)?.trim() ?? message;
+  return /message: "((?:[^"\\]|\\.)*)"/.exec(message)?.[1] ?? message;
 }

@@ -60,9 +60,9 @@ export interface Answer {
   readonly status: number;
   /** The id of the event. */
   readonly id: string;
-  /** The ids of the workflows that it started, now or when it came before; none if queued. */
+  /** The ids of the workflows that it started, now or when it came before; not told if queued. */
   readonly started: readonly string[];
-  /** How many workflows were signalled; none if queued. */
+  /** How many workflows were signalled; not told if queued. */
   readonly signalled: number;
   /** Whether it waits in the backlog of its source, which hands it to those that want it. */
   readonly queued: boolean;
