@@ -20,6 +20,7 @@ import {
   Worker,
   type BundleOptions,
   type WorkerOptions,
+  type WorkerPlugin,
   type WorkflowBundle,
 } from '@temporalio/worker';
 import {
@@ -34,8 +35,15 @@ import {
 import { webhook, type Event, type WebhookData } from 'nextevent';
 
 import projectConfig from '../nextevent.config.ts';
-import { startServer, TestApp, untilSubscribed, type TestServer } from './harness.ts';
-import { deliver, startedBy } from './observe.ts';
+import {
+  progressOf,
+  startServer,
+  TestApp,
+  until,
+  untilSubscribed,
+  type TestServer,
+} from './harness.ts';
+import { deliver, goOn, NO_WARM_UP, startedBy, untilDispatched, warmUp } from './observe.ts';
 import type { PluggedActivities } from './workflows/plugged.ts';
 
 const PLUGGED = pathOf('workflows/plugged.ts');
@@ -97,8 +105,7 @@ describe('A worker with the plugin', { timeout: 300_000 }, () => {
   for (const first of ['nextevent', 'OpenTelemetry']) {
     test(`loses no event beside OpenTelemetry, ${first} first, run after run`, async () => {
       const telemetry = new Spans();
-      const both = [pluginOf({}), telemetry.plugin];
-      const plugins = first === 'nextevent' ? both : both.reverse();
+      const plugins = inOrder(first, telemetry);
       await onWorker({ workflowsPath: OTHERS, plugins }, async (app) => {
         const [source, perRun, total] = ['many', 20, 200];
         const relay = await app.start('relay', { source, perRun, total });
@@ -108,6 +115,37 @@ describe('A worker with the plugin', { timeout: 300_000 }, () => {
         assert.deepEqual(await relay.result(), ids);
       });
       assert.ok(telemetry.names.has('RunWorkflow:relay'), [...telemetry.names].join(', '));
+    });
+
+    test(`loses none in the task that continues as new, ${first} first`, async () => {
+      const options = { workflowsPath: OTHERS, plugins: inOrder(first, new Spans()) };
+      const ids = ['one', 'two', 'three', 'four'].map((id) => `${first} ${id}`);
+      await onIngress(async (app) => {
+        const handle = await app.start('carry', { source: 'many', filters: [NO_WARM_UP] });
+        await beside(app, options, async () => {
+          await untilSubscribed(handle, 1);
+          await warmUp(app, 'many');
+        });
+        for (const [index, id] of ids.entries()) {
+          if (index === 2) await goOn(handle);
+          await app.post('many', {}, id);
+        }
+        await beside(app, options, async () => {
+          await untilDispatched(app, 'many');
+          await until('the next run is there', async () => {
+            return (
+              (await handle.describe()).raw.workflowExecutionInfo?.execution?.runId !==
+              handle.firstExecutionRunId
+            );
+          });
+          await goOn(handle);
+          await handle.result();
+          assert.deepEqual(
+            (await progressOf(handle)).received.map(({ id }) => id),
+            ids,
+          );
+        });
+      });
     });
   }
 
@@ -260,26 +298,39 @@ function pluginOf(options: Partial<NextEventPluginOptions>): NextEventPlugin {
 }
 
 /** Runs a user's worker, and an ingress beside it, for as long as a test needs them. */
-async function onWorker(
+function onWorker(
   options: Omit<WorkerOptions, 'taskQueue'>,
   run: (app: TestApp) => Promise<void>,
 ): Promise<void> {
+  return onIngress((app) => beside(app, options, () => run(app)));
+}
+
+async function onIngress(run: (app: TestApp) => Promise<void>): Promise<void> {
   const app = new TestApp(server, {
     sources: Object.keys(config.sources),
     triggers: config.triggers.map((trigger) => ({ ...trigger, filter: '' })),
   });
-  const worker = await Worker.create({
-    connection: server.nativeConnection,
-    taskQueue: app.taskQueue,
-    activities,
-    ...options,
-  });
   await app.startIngress();
   try {
-    await worker.runUntil(run(app));
+    await run(app);
   } finally {
     await app.stop();
   }
+}
+
+async function beside(
+  { taskQueue }: TestApp,
+  options: Omit<WorkerOptions, 'taskQueue'>,
+  run: () => Promise<void>,
+): Promise<void> {
+  const connection = server.nativeConnection;
+  const worker = await Worker.create({ connection, taskQueue, activities, ...options });
+  await worker.runUntil(run);
+}
+
+/** The plugin and that of OpenTelemetry. */
+function inOrder(first: string, { plugin }: Spans): WorkerPlugin[] {
+  return first === 'nextevent' ? [pluginOf({}), plugin] : [plugin, pluginOf({})];
 }
 
 /** A webhook starts a workflow, and another one wakes it. */
