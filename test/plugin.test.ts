@@ -14,6 +14,7 @@ import {
   OpenTelemetryPlugin,
   type OpenTelemetryPluginOptions,
 } from '@temporalio/interceptors-opentelemetry';
+import { SimplePlugin } from '@temporalio/plugin';
 import {
   bundleWorkflowCode,
   NativeConnection,
@@ -102,10 +103,10 @@ describe('A worker with the plugin', { timeout: 300_000 }, () => {
     }
   });
 
-  for (const first of ['nextevent', 'OpenTelemetry']) {
+  for (const first of ['nextevent', 'the other']) {
     test(`loses no event beside OpenTelemetry, ${first} first, run after run`, async () => {
       const telemetry = new Spans();
-      const plugins = inOrder(first, telemetry);
+      const plugins = inOrder(first, telemetry.plugin);
       await onWorker({ workflowsPath: OTHERS, plugins }, async (app) => {
         const [source, perRun, total] = ['many', 20, 200];
         const relay = await app.start('relay', { source, perRun, total });
@@ -117,8 +118,10 @@ describe('A worker with the plugin', { timeout: 300_000 }, () => {
       assert.ok(telemetry.names.has('RunWorkflow:relay'), [...telemetry.names].join(', '));
     });
 
-    test(`loses none in the task that continues as new, ${first} first`, async () => {
-      const options = { workflowsPath: OTHERS, plugins: inOrder(first, new Spans()) };
+    test(`loses none in the task that continues as new beside a plugin that waits, ${first} first`, async () => {
+      const workerInterceptors = { workflowModules: [pathOf('workflows/async-interceptors.ts')] };
+      const slow = new SimplePlugin({ name: 'slow', workerInterceptors });
+      const options = { workflowsPath: OTHERS, plugins: inOrder(first, slow) };
       const ids = ['one', 'two', 'three', 'four'].map((id) => `${first} ${id}`);
       await onIngress(async (app) => {
         const handle = await app.start('carry', { source: 'many', filters: [NO_WARM_UP] });
@@ -328,9 +331,9 @@ async function beside(
   await worker.runUntil(run);
 }
 
-/** The plugin and that of OpenTelemetry. */
-function inOrder(first: string, { plugin }: Spans): WorkerPlugin[] {
-  return first === 'nextevent' ? [pluginOf({}), plugin] : [plugin, pluginOf({})];
+/** The plugin and that of somebody else. */
+function inOrder(first: string, other: WorkerPlugin): WorkerPlugin[] {
+  return first === 'nextevent' ? [pluginOf({}), other] : [other, pluginOf({})];
 }
 
 /** A webhook starts a workflow, and another one wakes it. */
