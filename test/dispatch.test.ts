@@ -305,7 +305,7 @@ async function withApp(
 async function untilVersion(app: TestApp, source: string, version: number): Promise<void> {
   const sources = new SourceClient(app.client);
   await until(`${source} is at version ${version}`, async () => {
-    const described = await sources.describe(source);
+    const described = await sources.describe(source).catch(() => undefined);
     return described?.memo?.version === version && !described.isPending;
   });
 }
