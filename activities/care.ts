@@ -30,7 +30,7 @@ export interface CareDeps {
   readonly client: SourceClient;
   readonly subscribers: SubscriberClient;
   /** Whether workflows can be found by the sources that they subscribe to. */
-  readonly isSearchable: boolean;
+  readonly isSearchable: () => Promise<boolean>;
 }
 
 export function createCareActivities({ client, subscribers, isSearchable }: CareDeps) {
@@ -56,7 +56,7 @@ export function createCareActivities({ client, subscribers, isSearchable }: Care
 
     /** Asks the workflows that may hold subscriptions of the source to register them again. */
     async nexteventAskToRegister({ source }: CareRequest): Promise<string[]> {
-      if (!isSearchable) return [];
+      if (!(await isSearchable())) return [];
       const { runId = '' } = Context.current().info.workflowExecution ?? {};
       const asked = new Set<string>();
       const askNewlyFound = async (): Promise<void> => {

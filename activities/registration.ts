@@ -34,7 +34,7 @@ export interface RegistrationDeps {
   readonly client: SourceClient;
   readonly sizes: StateSizes;
   /** Whether the namespace has the search attribute. */
-  readonly isSearchable: boolean;
+  readonly isSearchable: () => Promise<boolean>;
   /** The source that a name stands for. Throws for one that stands for none, or for two. */
   readonly resolveSource: (name: string) => string;
 }
@@ -53,7 +53,7 @@ export function createRegistrationActivities(deps: RegistrationDeps) {
         throw ApplicationFailure.nonRetryable(message, 'SourceFullError');
       }
       await client.register(source, { registrations: [registration] });
-      return { source, isSearchable };
+      return { source, isSearchable: await isSearchable() };
     },
 
     /** For a workflow whose sources may have dropped or suspended what it holds. */

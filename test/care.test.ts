@@ -9,7 +9,7 @@ import {
   SOURCE_WORKFLOW_TYPE,
   sourceWorkflowId,
 } from '../workflows/messages.ts';
-import { startApp, startServer, until, untilSubscribed, type TestServer } from './harness.ts';
+import { post, startApp, startServer, until, untilSubscribed, type TestServer } from './harness.ts';
 import { heldBy, untilDispatched } from './observe.ts';
 import { receivedBy, startCollecting } from './received.ts';
 
@@ -127,9 +127,9 @@ describe('A source', () => {
         return held?.subscriptions.length === 1;
       });
       await until('its events go to workflows at once', async () => {
-        return (await ingress.post('restarted', {})).signalled === 1;
+        return (await post(ingress.url, { source: 'restarted', body: {} })).signalled === 1;
       });
-      await ingress.post('restarted', {}, 'end');
+      await post(ingress.url, { source: 'restarted', body: {}, id: 'end' });
       assert.notEqual((await receivedBy(one)).length, 0);
     } finally {
       await app.stop();

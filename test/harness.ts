@@ -1,35 +1,31 @@
-// What tests run on: a real Temporal server, workers, and ingresses that answer HTTP.
-// Every file has a server of its own, every test its own names.
+// What the tests of this project run on beside `nextevent/testing`: workflows that tell how far
+// they are, senders that try again, and processes that can be killed. Every file has a server of
+// its own, every test its own names.
 
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
-import {
-  DefaultLogger,
-  NativeConnection,
-  Runtime,
-  type WorkerOptions,
-  type WorkflowBundle,
-} from '@temporalio/worker';
+import type { WorkflowHandle } from '@temporalio/client';
+import type { WorkerOptions } from '@temporalio/worker';
 
 import type { Config } from '../config/config.ts';
-import { startTemporal, type TemporalServer } from '../dev/temporal.ts';
-import { createDispatcher, type Dispatcher } from '../dispatch/dispatcher.ts';
-import type { Inspection } from '../dispatch/inspection.ts';
+import type { TemporalServer } from '../dev/temporal.ts';
 import type { Trigger } from '../events/trigger.ts';
-import { createApp, createServer } from '../ingress/app.ts';
 import { webhook } from '../ingress/sources/webhook.ts';
-import { findTemporal } from '../scripts/find-temporal.mjs';
-import { bundleSourceWorkflows, bundleWorkflows } from '../worker/bundle.ts';
-import { createWorker } from '../worker/worker.ts';
+import {
+  NotAcceptedError,
+  quietRuntime,
+  TestApp as UserTestApp,
+  until as userUntil,
+  type Answer,
+  type TestServer as UserTestServer,
+} from '../testing/index.ts';
+import { deliver } from '../testing/ingress.ts';
+import { startOwnServer } from '../testing/server.ts';
 import { progressQuery, type Progress } from './workflows/listening.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -38,48 +34,18 @@ const WORKFLOWS_PATH = fileURLToPath(new URL('workflows/index.ts', import.meta.u
 /** How long `until` waits for a condition: long, because machines are slow when they are busy. */
 const UNTIL_MS_MAX = 240_000;
 
-Runtime.install({
-  logger: new DefaultLogger('ERROR'),
-  telemetryOptions: { logging: { filter: { core: 'ERROR', other: 'ERROR' }, forward: {} } },
-});
+quietRuntime();
 
-/** A Temporal server with a database that is gone after the test. */
-export interface TestServer {
-  readonly address: string;
-  readonly client: Client;
-  readonly native: NativeConnection;
+/** A Temporal server of the test's own, which can be made to end. */
+export interface TestServer extends UserTestServer {
   readonly temporal: TemporalServer;
-  stop(): Promise<void>;
 }
 
-export interface TestServerOptions {
-  /** Plain defaults of the server instead of the settings of the dev runtime. */
-  readonly tuned?: boolean;
-  readonly searchAttributes?: Readonly<Record<string, string>>;
-  /** Further arguments of the server. */
-  readonly arguments?: readonly string[];
-}
-
-export async function startServer(options: TestServerOptions = {}): Promise<TestServer> {
-  const directory = await mkdtemp(join(tmpdir(), 'nextevent-test-'));
-  const executable = await findTemporal();
-  const dbFilename = join(directory, 'temporal.db');
-  const temporal = await startTemporal({ executable, dbFilename, ui: false, ...options });
-  const { address } = temporal;
-  const connection = await Connection.connect({ address });
-  const native = await NativeConnection.connect({ address });
-  return {
-    address,
-    temporal,
-    client: new Client({ connection }),
-    native,
-    async stop() {
-      await native.close();
-      await connection.close();
-      await temporal.stop();
-      await rm(directory, { recursive: true, force: true });
-    },
-  };
+/** A server on the settings of the dev runtime, or on its plain defaults. */
+export function startServer(
+  options: Parameters<typeof startOwnServer>[0] = {},
+): Promise<TestServer> {
+  return startOwnServer(options);
 }
 
 export interface AppOptions {
@@ -94,85 +60,32 @@ export interface AppOptions {
 }
 
 /** A project that runs: its settings, and a worker and an ingress that come and go. */
-export class TestApp {
-  readonly server: TestServer;
-  readonly taskQueue = `test-${randomUUID()}`;
-  readonly config: Config;
-  readonly #options: AppOptions;
-  #stopWorker: (() => Promise<void>) | undefined;
-  readonly #ingresses: TestIngress[] = [];
-
+export class TestApp extends UserTestApp {
   constructor(server: TestServer, options: AppOptions) {
-    this.server = server;
-    this.#options = options;
-    const { taskQueue } = this;
-    this.config = {
-      workflowsPath: options.workflowsPath ?? WORKFLOWS_PATH,
-      activities: options.activities ?? {},
-      taskQueue,
-      sources: new Map(options.sources.map((name) => [name, webhook({ verify: 'none' })])),
-      triggers: (options.triggers ?? []).map((trigger) => ({ ...trigger, taskQueue })),
-    };
+    super(server, toConfig(options), toWorkerOptions(options));
   }
 
-  get client(): Client {
-    return this.server.client;
-  }
-
-  /** The first ingress. */
-  get ingress(): TestIngress {
-    const [first] = this.#ingresses;
-    assert.ok(first, 'no ingress was started');
-    return first;
-  }
-
-  async startWorker(): Promise<void> {
-    const { address, native } = this.server;
-    const worker = await createWorker({
-      config: this.config,
-      connection: native,
-      clientConnectionOptions: { address },
-      namespace: 'default',
-      bundles: {
-        workflows: await bundleOf(this.config.workflowsPath, this.#options.otherInterceptorModules),
-        sources: await sourceBundle(),
-      },
-      ...(this.#options.workerOptions && { workerOptions: this.#options.workerOptions }),
-    });
-    const running = worker.run();
-    this.#stopWorker = async () => {
-      worker.shutdown();
-      await running;
-    };
-  }
-
-  async stopWorker(): Promise<void> {
-    await this.#stopWorker?.();
-    this.#stopWorker = undefined;
-  }
-
-  async startIngress(): Promise<TestIngress> {
-    const ingress = await startIngress(this.config, this.server.address);
-    this.#ingresses.push(ingress);
-    return ingress;
-  }
-
-  /** Posts JSON to a source through the first ingress. */
+  /** Posts JSON to a source through the first ingress, whatever the answer. */
   post(source: string, body: unknown, id?: string): Promise<Posted> {
-    return this.ingress.post(source, body, id);
+    return post(this.ingress.url, { source, body, id });
   }
+}
 
-  /** Starts a workflow of the project under an id of its own. */
-  start(workflow: string, ...args: unknown[]): Promise<WorkflowHandle> {
-    const { taskQueue } = this;
-    const workflowId = `${workflow}-${randomUUID()}`;
-    return this.client.workflow.start(workflow, { workflowId, taskQueue, args });
-  }
+function toConfig(options: AppOptions): Config {
+  const taskQueue = `test-${randomUUID()}`;
+  return {
+    workflowsPath: options.workflowsPath ?? WORKFLOWS_PATH,
+    activities: options.activities ?? {},
+    taskQueue,
+    sources: new Map(options.sources.map((name) => [name, webhook({ verify: 'none' })])),
+    triggers: (options.triggers ?? []).map((trigger) => ({ ...trigger, taskQueue })),
+  };
+}
 
-  async stop(): Promise<void> {
-    for (const ingress of this.#ingresses) await ingress.stop();
-    await this.stopWorker();
-  }
+function toWorkerOptions(options: AppOptions): Partial<WorkerOptions> {
+  const { workerOptions, otherInterceptorModules = [] } = options;
+  const workflowModules = [...otherInterceptorModules];
+  return { ...workerOptions, interceptors: { ...workerOptions?.interceptors, workflowModules } };
 }
 
 /** A worker and an ingress for a project. */
@@ -184,56 +97,7 @@ export async function startApp(server: TestServer, options: AppOptions): Promise
 }
 
 /** What an ingress answered. */
-export interface Posted {
-  readonly status: number;
-  readonly id: string;
-  readonly started: readonly string[];
-  readonly signalled: number;
-  readonly queued: boolean;
-}
-
-export interface TestIngress {
-  readonly url: string;
-  readonly dispatcher: Dispatcher;
-  readonly inspection: Inspection;
-  /** One line per event, as the dev runtime prints it. */
-  readonly lines: readonly string[];
-  post(source: string, body: unknown, id?: string): Promise<Posted>;
-  stop(): Promise<void>;
-}
-
-async function startIngress(config: Config, address: string): Promise<TestIngress> {
-  const dispatcher = await createDispatcher({
-    connectionOptions: { address },
-    namespace: 'default',
-    sources: [...config.sources.keys()],
-    triggers: config.triggers,
-  });
-  const lines: string[] = [];
-  const app = createApp({
-    sources: config.sources,
-    dispatcher,
-    ready: () => Promise.resolve([]),
-    log: (line) => lines.push(line),
-  });
-  const server = createServer(app).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return {
-    url,
-    dispatcher,
-    inspection: dispatcher.inspection,
-    lines,
-    post: (source, body, id) => post(url, { source, body, id }),
-    async stop() {
-      const closed = once(server, 'close');
-      server.close();
-      server.closeAllConnections();
-      await closed;
-      await dispatcher.close();
-    },
-  };
-}
+export type Posted = Answer;
 
 export interface Post {
   readonly source: string;
@@ -244,19 +108,13 @@ export interface Post {
 
 /** Posts JSON to a source, whatever the answer. */
 export async function post(url: string, { source, body, id }: Post): Promise<Posted> {
-  const response = await fetch(`${url}/webhooks/${source}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', ...(id && { 'idempotency-key': id }) },
-    body: JSON.stringify(body),
-  });
-  const answer = (await response.json()) as Partial<Posted>;
-  return {
-    status: response.status,
-    id: answer.id ?? '',
-    started: answer.started ?? [],
-    signalled: answer.signalled ?? 0,
-    queued: answer.queued ?? false,
-  };
+  const headers = { 'content-type': 'application/json', ...(id && { 'idempotency-key': id }) };
+  try {
+    return await deliver(url, { source, body: JSON.stringify(body), headers });
+  } catch (error) {
+    if (!(error instanceof NotAcceptedError)) throw error;
+    return { status: error.status, id: '', started: [], signalled: 0, queued: false };
+  }
 }
 
 /** Posts until it is acknowledged, as a sender does that tries again with the same id. */
@@ -272,18 +130,12 @@ export async function postUntilAccepted(urls: readonly string[], post_: Post): P
 }
 
 /** Waits for a condition: for the first result that is not false, null or undefined. */
-export async function until<T>(
+export function until<T>(
   what: string,
   look: () => Promise<T | false | null | undefined> | T | false | null | undefined,
   forMs = UNTIL_MS_MAX,
 ): Promise<T> {
-  const deadline = Date.now() + forMs;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined && found !== null && found !== false) return found;
-    if (Date.now() > deadline) throw new Error(`waited ${forMs} ms in vain until ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  return userUntil(what, look, { timeoutMs: forMs });
 }
 
 /** What a workflow of `test/workflows` has done so far. */
@@ -305,21 +157,6 @@ export function untilReceived(handle: WorkflowHandle, count: number): Promise<Pr
     const progress = await progressOf(handle).catch(() => undefined);
     return progress && progress.received.length >= count && progress;
   });
-}
-
-const bundles = new Map<string, Promise<WorkflowBundle>>();
-
-function bundleOf(path: string, others: readonly string[] = []): Promise<WorkflowBundle> {
-  const key = [path, ...others].join('\n');
-  const bundle = bundles.get(key) ?? bundleWorkflows(path, others);
-  bundles.set(key, bundle);
-  return bundle;
-}
-
-function sourceBundle(): Promise<WorkflowBundle> {
-  const bundle = bundles.get('') ?? bundleSourceWorkflows();
-  bundles.set('', bundle);
-  return bundle;
 }
 
 /** A process of the project: its worker, or its ingress. */

@@ -4,6 +4,7 @@ import { after, before, describe, test } from 'node:test';
 
 import type { WorkflowHandle } from '@temporalio/client';
 
+import { createDispatcher } from '../dispatch/dispatcher.ts';
 import { FAN_OUT_MAX } from '../dispatch/source-dispatcher.ts';
 import { SourceClient } from '../dispatch/source-client.ts';
 import type { Event } from '../events/event.ts';
@@ -125,8 +126,11 @@ describe('Order', () => {
     await withApp({ server, source }, async (app) => {
       const collecting = await startCollecting(app, [[source, '']]);
       const ids = idsOf('event', 500);
-      const { dispatcher } = app.ingress;
+      const { connectionOptions, namespace } = server;
+      const options = { connectionOptions, namespace, sources: [source], triggers: [] };
+      const dispatcher = await createDispatcher(options);
       await Promise.all(ids.map((id) => dispatcher.dispatch(eventOf(source, id))));
+      await dispatcher.close();
       assert.deepEqual(await collected(app, collecting, source), ids);
       const { events } = await collecting.fetchHistory();
       const signals = events?.filter(

@@ -3,26 +3,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { Worker, type WorkflowBundle } from '@temporalio/worker';
-
+import { replayHistories, type RecordedHistory } from '../testing/index.ts';
 import { SOURCE_WORKFLOW_TYPE, STORED_EVENT_WORKFLOW_TYPE } from '../workflows/messages.ts';
-import { bundleSourceWorkflows, bundleWorkflows } from '../worker/bundle.ts';
 
 const HISTORIES = fileURLToPath(new URL('histories', import.meta.url));
-
-interface RecordedHistory {
-  readonly events: ReadonlyArray<{
-    readonly workflowExecutionStartedEventAttributes?: {
-      readonly workflowType: { readonly name: string };
-    };
-  }>;
-}
+const options = { workflowsPath: fileURLToPath(new URL('workflows/replayed.ts', import.meta.url)) };
 
 const names = readdirSync(HISTORIES).filter((name) => name.endsWith('.json'));
-const bundles = {
-  library: bundleSourceWorkflows(),
-  user: bundleWorkflows(fileURLToPath(new URL('workflows/replayed.ts', import.meta.url))),
-};
 
 test('there are histories of the workflows of the library and of its users', () => {
   const types = new Set(names.map((name) => typeOf(read(name))));
@@ -32,9 +19,7 @@ test('there are histories of the workflows of the library and of its users', () 
 
 for (const name of names) {
   test(`the recorded history ${name} replays`, async () => {
-    const history = read(name);
-    const workflowBundle = await bundleFor(history);
-    await Worker.runReplayHistory({ workflowBundle }, history);
+    await replayHistories([`${HISTORIES}/${name}`], options);
   });
 }
 
@@ -42,9 +27,8 @@ test('a history that the code does not fit does not replay', async () => {
   const name = names.find((candidate) => candidate.startsWith('listener'));
   assert.ok(name);
   const text = JSON.stringify(read(name)).replaceAll('nexteventUnregister', 'somethingElse');
-  const changed = JSON.parse(text) as RecordedHistory;
-  const workflowBundle = await bundleFor(changed);
-  await assert.rejects(Worker.runReplayHistory({ workflowBundle }, changed));
+  const replay = replayHistories([JSON.parse(text) as RecordedHistory], options);
+  await assert.rejects(replay, { name: 'ReplayFailedError', message: /somethingElse/ });
 });
 
 function read(name: string): RecordedHistory {
@@ -52,9 +36,5 @@ function read(name: string): RecordedHistory {
 }
 
 function typeOf({ events }: RecordedHistory): string {
-  return events[0]?.workflowExecutionStartedEventAttributes?.workflowType.name ?? '';
-}
-
-function bundleFor(history: RecordedHistory): Promise<WorkflowBundle> {
-  return typeOf(history).startsWith('nextevent') ? bundles.library : bundles.user;
+  return events[0]?.workflowExecutionStartedEventAttributes?.workflowType?.name ?? '';
 }

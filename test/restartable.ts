@@ -12,20 +12,27 @@ import { findTemporal } from '../scripts/find-temporal.mjs';
 import type { TestServer } from './harness.ts';
 
 export class RestartableServer implements TestServer {
+  readonly namespace = 'default';
   readonly client: Client;
-  readonly native: NativeConnection;
+  readonly nativeConnection: NativeConnection;
   readonly #directory: string;
   #temporal: TemporalServer;
 
-  constructor(options: Pick<TestServer, 'client' | 'native' | 'temporal'> & { directory: string }) {
+  constructor(
+    options: Pick<TestServer, 'client' | 'nativeConnection' | 'temporal'> & { directory: string },
+  ) {
     this.client = options.client;
-    this.native = options.native;
+    this.nativeConnection = options.nativeConnection;
     this.#directory = options.directory;
     this.#temporal = options.temporal;
   }
 
   get address(): string {
     return this.#temporal.address;
+  }
+
+  get connectionOptions(): { readonly address: string } {
+    return { address: this.address };
   }
 
   get temporal(): TemporalServer {
@@ -44,10 +51,14 @@ export class RestartableServer implements TestServer {
   }
 
   async stop(): Promise<void> {
-    await this.native.close();
+    await this.nativeConnection.close();
     await this.client.connection.close();
     await this.#temporal.stop();
     await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
   }
 }
 
@@ -56,8 +67,8 @@ export async function startRestartableServer(): Promise<RestartableServer> {
   const temporal = await startIn(directory);
   const { address } = temporal;
   const client = new Client({ connection: await Connection.connect({ address }) });
-  const native = await NativeConnection.connect({ address });
-  return new RestartableServer({ directory, temporal, client, native });
+  const nativeConnection = await NativeConnection.connect({ address });
+  return new RestartableServer({ directory, temporal, client, nativeConnection });
 }
 
 async function startIn(directory: string, port = 0): Promise<TemporalServer> {

@@ -9,22 +9,15 @@ import {
   type WorkflowBundle,
 } from '@temporalio/worker';
 
-import { createBacklogActivities } from '../activities/backlog.ts';
-import { createCareActivities } from '../activities/care.ts';
-import { deriveEvents } from '../activities/derive-events.ts';
-import { createRegistrationActivities } from '../activities/registration.ts';
-import { StateSizes } from '../activities/state-sizes.ts';
 import type { Config } from '../config/config.ts';
-import { resolveSource } from '../config/subscribable.ts';
 import { connectWithoutRetry } from '../dispatch/dispatcher.ts';
-import { Lanes } from '../dispatch/lanes.ts';
-import { SourceClient } from '../dispatch/source-client.ts';
-import { SubscriberClient } from '../dispatch/subscriber-client.ts';
-import { SOURCE_ATTRIBUTE, SOURCE_TASK_QUEUE } from '../workflows/messages.ts';
+import { bundleWorkflows } from './bundle.ts';
 import { checkTriggers } from './check-triggers.ts';
-import { bundleSourceWorkflows, bundleWorkflows } from './bundle.ts';
+import { createRegistration, withRegistration } from './options.ts';
+import { runBeside, shareSourceWorker, shutDown } from './shared-source-worker.ts';
 
 export interface CreateWorkerOptions {
+  /** What `loadConfig` gives. */
   readonly config: Config;
   readonly connection: NativeConnection;
   /** For the activities' own connection, to the same server. */
@@ -46,87 +39,58 @@ export interface NextEventWorker {
  * Makes the worker of a project. Its activities' connection is closed when `run` has ended.
  *
  * @throws ConfigError if a trigger names a workflow that there is not
+ *
+ * @example
+ * const config = await loadConfig();
+ * const clientConnectionOptions = { address: '127.0.0.1:7233' };
+ * const connection = await NativeConnection.connect(clientConnectionOptions);
+ * const namespace = 'default';
+ * const worker = await createWorker({ config, connection, clientConnectionOptions, namespace });
+ * await worker.run();
  */
 export async function createWorker(options: CreateWorkerOptions): Promise<NextEventWorker> {
+  const { connection, namespace, clientConnectionOptions: connectionOptions, bundles } = options;
   await checkTriggers(options.config);
-  const clientConnection = await connectWithoutRetry(options.clientConnectionOptions);
-  const client = new Client({ connection: clientConnection, namespace: options.namespace });
-  const subscribers = new SubscriberClient(client);
-  const parts = { client, subscribers, isSearchable: await subscribers.isSearchable() };
-  if (!parts.isSearchable) console.warn(notSearchable(options.namespace));
-  const workers = await Promise.all([
-    createUserWorker(options, parts),
-    createSourceWorker(options, parts),
-  ]);
-  return {
-    async run() {
-      try {
-        await Promise.all(workers.map((worker) => worker.run()));
-      } finally {
-        await clientConnection.close();
-      }
-    },
-    shutdown() {
-      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
-    },
+  const workflowBundle = bundles?.sources;
+  const sourceOptions = { connection, namespace, connectionOptions, workflowBundle };
+  const sources = await shareSourceWorker(sourceOptions);
+  const clientConnection = await connectWithoutRetry(connectionOptions);
+  const close = async (): Promise<void> => {
+    await sources.release();
+    await clientConnection.close();
   };
+  try {
+    const client = new Client({ connection: clientConnection, namespace });
+    const worker = await createUserWorker(options, client);
+    return {
+      async run() {
+        try {
+          await runBeside(sources, worker, () => worker.run());
+        } finally {
+          await close();
+        }
+      },
+      shutdown: () => shutDown(worker),
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
-interface Parts {
-  readonly client: Client;
-  readonly subscribers: SubscriberClient;
-  readonly isSearchable: boolean;
-}
-
-function notSearchable(namespace: string): string {
-  return (
-    `namespace ${namespace} has no search attribute ${SOURCE_ATTRIBUTE}: workflows can not be found ` +
-    'by the sources that they subscribe to, and a source workflow that is terminated can not ' +
-    'recover its subscriptions. To add it: temporal operator search-attribute create ' +
-    `--namespace ${namespace} --name ${SOURCE_ATTRIBUTE} --type KeywordList`
-  );
-}
-
-async function createUserWorker(
-  options: CreateWorkerOptions,
-  { client, isSearchable }: Parts,
-): Promise<Worker> {
-  const { config, connection, namespace, workerOptions } = options;
-  const sourceClient = new SourceClient(client);
-  const registration = createRegistrationActivities({
-    client: sourceClient,
-    sizes: new StateSizes(sourceClient),
-    isSearchable,
-    resolveSource: (name) => resolveSource(config, name),
-  });
-  return Worker.create({
+async function createUserWorker(options: CreateWorkerOptions, client: Client): Promise<Worker> {
+  const { config, connection, namespace, bundles, workerOptions } = options;
+  const { workflowModules, ...interceptors } = workerOptions?.interceptors ?? {};
+  const own: WorkerOptions = {
     ...workerOptions,
     connection,
     namespace,
     taskQueue: config.taskQueue,
-    workflowBundle: options.bundles?.workflows ?? (await bundleWorkflows(config.workflowsPath)),
-    activities: { ...config.activities, ...workerOptions?.activities, ...registration },
-    interceptors: {
-      ...workerOptions?.interceptors,
-      activity: [deriveEvents, ...(workerOptions?.interceptors?.activity ?? [])],
-    },
-  });
-}
-
-async function createSourceWorker(options: CreateWorkerOptions, parts: Parts): Promise<Worker> {
-  const { client } = parts;
-  const sourceClient = new SourceClient(client);
-  return Worker.create({
-    connection: options.connection,
-    namespace: options.namespace,
-    taskQueue: SOURCE_TASK_QUEUE,
-    workflowBundle: options.bundles?.sources ?? (await bundleSourceWorkflows()),
-    activities: {
-      ...createBacklogActivities({
-        client: sourceClient,
-        lanes: new Lanes(client, Number.POSITIVE_INFINITY),
-      }),
-      ...createCareActivities({ ...parts, client: sourceClient }),
-    },
-  });
+    workflowBundle:
+      bundles?.workflows ?? (await bundleWorkflows(config.workflowsPath, workflowModules)),
+    activities: { ...config.activities, ...workerOptions?.activities },
+    // The modules are in the bundle.
+    interceptors,
+  };
+  return Worker.create(withRegistration(own, createRegistration(client, config)));
 }

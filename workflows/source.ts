@@ -66,7 +66,7 @@ export const RECOVERY_MS_MAX = 2 * 60_000;
 
 const { nexteventDispatchBacklog } = proxyActivities<ReturnType<typeof createBacklogActivities>>({
   startToCloseTimeout: '10 minutes',
-  heartbeatTimeout: '10 seconds',
+  heartbeatTimeout: '5 seconds',
   retry: { initialInterval: 100, maximumInterval: 5_000 },
 });
 

@@ -8,9 +8,8 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
-import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-
 import { SourceClient } from '../../dispatch/source-client.ts';
+import { recordHistory } from '../../testing/index.ts';
 import {
   SOURCE_TASK_QUEUE,
   SOURCE_WORKFLOW_TYPE,
@@ -191,14 +190,6 @@ async function keepRuns(name: string, workflowId: string): Promise<void> {
 async function keep(name: string, workflowId: string, runId?: string): Promise<void> {
   const path = fileURLToPath(new URL(`${name}.json`, import.meta.url));
   if (existsSync(path)) return;
-  const history = await server.client.workflow.getHandle(workflowId, runId).fetchHistory();
-  const json = JSON.stringify(JSON.parse(historyToJSON(history)), neutral);
-  await writeFile(path, `${json}\n`);
-}
-
-/** Who did it is of no interest, and names a machine. */
-function neutral(key: string, value: unknown): unknown {
-  if (key === 'identity') return 'recorder';
-  if (key === 'stackTrace') return '';
-  return typeof value === 'string' ? value.replace(/^\d+@[^:]*$/, 'recorder') : value;
+  const history = await recordHistory(server.client.workflow.getHandle(workflowId, runId));
+  await writeFile(path, `${JSON.stringify(history)}\n`);
 }

@@ -1,0 +1,225 @@
+// A project that runs in the process of the test: its worker, and an ingress on a free port.
+
+import { randomUUID } from 'node:crypto';
+
+import type {
+  Client,
+  WorkflowHandle,
+  WorkflowHandleWithFirstExecutionRunId,
+} from '@temporalio/client';
+import type { WorkerOptions } from '@temporalio/worker';
+
+import {
+  resolveConfig,
+  type Config,
+  type ConfigOptions,
+  type TriggerOptions,
+} from '../config/config.ts';
+import { ConfigError } from '../config/errors.ts';
+import { loadConfig } from '../config/load.ts';
+import { resolveSource } from '../config/subscribable.ts';
+import { createWorker } from '../worker/worker.ts';
+import { bundlesFor } from './bundles.ts';
+import { deliver, startIngress, type Answer, type TestIngress } from './ingress.ts';
+import type { TestServer } from './server.ts';
+import {
+  waitForSubscriptions,
+  type HeldSubscription,
+  type WaitForSubscriptionsOptions,
+} from './subscriptions.ts';
+
+/** The project that is tested: its configuration file, or what would be in it, or both. */
+export interface TestAppOptions extends Partial<Omit<ConfigOptions, 'triggers' | 'taskQueue'>> {
+  /** The configuration file. What else is given here takes the place of what it says. */
+  readonly config?: string;
+  /** What events start. */
+  readonly triggers?: ReadonlyArray<
+    Omit<TriggerOptions, 'workflow'> & { readonly workflow: string }
+  >;
+  /**
+   * Settings of the worker that runs the workflows.
+   *
+   * @default those of the SDK
+   */
+  readonly workerOptions?: Partial<WorkerOptions>;
+}
+
+/** What is sent along with a body. */
+export interface SendOptions {
+  /**
+   * The id of the event, in the header `Idempotency-Key`.
+   *
+   * @default the source finds one, or makes one up
+   */
+  readonly id?: string | undefined;
+  /** More headers, by lower-case name. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Starts the worker and an ingress of a project. It has a task queue of its own, but sources are
+ * the server's: two projects on one server must not have sources of the same name.
+ *
+ * @throws ConfigError if the project is not as it must be
+ *
+ * @example
+ * const app = await startTestApp(server, {
+ *   workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
+ *   sources: { orders: webhook({ verify: 'none' }), approvals: webhook({ verify: 'none' }) },
+ *   triggers: [{ name: 'on-order', source: 'orders', workflow: 'approval' }],
+ * });
+ * const { started } = await app.send('orders', { id: 'A-17' });
+ */
+export async function startTestApp(server: TestServer, options: TestAppOptions): Promise<TestApp> {
+  const { config: file, workerOptions = {}, ...given } = options;
+  const app = new TestApp(server, await resolve(file, given), workerOptions);
+  try {
+    await app.startWorker();
+    await app.startIngress();
+  } catch (error) {
+    await app.stop();
+    throw error;
+  }
+  return app;
+}
+
+/** A project that runs. `startTestApp` makes one. */
+export class TestApp implements AsyncDisposable {
+  readonly server: TestServer;
+  readonly config: Config;
+  readonly #workerOptions: Partial<WorkerOptions>;
+  #stopWorker: (() => Promise<void>) | undefined;
+  readonly #ingresses: TestIngress[] = [];
+
+  constructor(server: TestServer, config: Config, workerOptions: Partial<WorkerOptions>) {
+    this.server = server;
+    this.config = config;
+    this.#workerOptions = workerOptions;
+  }
+
+  get client(): Client {
+    return this.server.client;
+  }
+
+  /** The task queue of its workflows. */
+  get taskQueue(): string {
+    return this.config.taskQueue;
+  }
+
+  /** The first ingress that was started. */
+  get ingress(): TestIngress {
+    const [first] = this.#ingresses;
+    if (first === undefined) throw new ConfigError('no ingress was started');
+    return first;
+  }
+
+  /**
+   * Sends a request to a source through the ingress, as its sender would. Text and bytes are sent
+   * as they are, everything else as JSON. Once it returns, the event is safe: workflows that have
+   * subscribed have it, unless the answer says `queued`: then they get it soon.
+   *
+   * @throws NotAcceptedError if it is not accepted
+   *
+   * @example
+   * await app.send('approvals', { order: 'A-17', approved: true }, { id: 'decision-1' });
+   */
+  send(source: string, body: unknown, { id, headers }: SendOptions = {}): Promise<Answer> {
+    const all = { ...(id !== undefined && { 'idempotency-key': id }), ...headers };
+    return deliver(this.ingress.url, { source, body, headers: all });
+  }
+
+  /** Starts a workflow of the project, under an id of its own. */
+  start(workflow: string, ...args: unknown[]): Promise<WorkflowHandleWithFirstExecutionRunId> {
+    const workflowId = `${workflow}-${randomUUID()}`;
+    return this.client.workflow.start(workflow, { workflowId, taskQueue: this.taskQueue, args });
+  }
+
+  /**
+   * Waits until subscriptions of a workflow are durable, and tells which they are. The workflow
+   * needs no code for it: its sources are asked.
+   *
+   * @throws WaitError if the workflow has ended, or once the time is over
+   *
+   * @example
+   * await app.waitForSubscriptions('on-order/A-17', { source: 'approvals' });
+   */
+  async waitForSubscriptions(
+    workflow: WorkflowHandle | string,
+    { count = 1, source, timeoutMs }: WaitForSubscriptionsOptions = {},
+  ): Promise<readonly HeldSubscription[]> {
+    const { config } = this;
+    const sources =
+      source === undefined ? [...config.sources.keys()] : [resolveSource(config, source)];
+    return waitForSubscriptions(this.client, workflow, { sources, count, timeoutMs });
+  }
+
+  /** Starts the worker, after `stopWorker`. */
+  async startWorker(): Promise<void> {
+    if (this.#stopWorker) return;
+    const { connectionOptions, namespace, nativeConnection: connection } = this.server;
+    const worker = await createWorker({
+      config: this.config,
+      connection,
+      clientConnectionOptions: connectionOptions,
+      namespace,
+      bundles: await bundlesFor(this.config.workflowsPath, this.#workerOptions),
+      workerOptions: this.#workerOptions,
+    });
+    const running = worker.run();
+    // It is told to whoever stops the worker.
+    running.catch(() => {});
+    this.#stopWorker = async () => {
+      worker.shutdown();
+      await running;
+    };
+  }
+
+  /** Stops the worker: events are accepted all the same, and workflows go on when it is back. */
+  async stopWorker(): Promise<void> {
+    const stop = this.#stopWorker;
+    this.#stopWorker = undefined;
+    await stop?.();
+  }
+
+  /** Starts an ingress: another one, unless it is the first. */
+  async startIngress(): Promise<TestIngress> {
+    const ingress = await startIngress(this.server, this.config);
+    this.#ingresses.push(ingress);
+    return ingress;
+  }
+
+  /** Stops worker and ingresses. Workflows that run stay as they are. */
+  async stop(): Promise<void> {
+    for (const ingress of this.#ingresses.splice(0)) await ingress.stop();
+    await this.stopWorker();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+}
+
+type GivenOptions = Omit<TestAppOptions, 'config' | 'workerOptions'>;
+
+/** On a task queue of its own, so that no other worker on the server takes its workflows. */
+async function resolve(file: string | undefined, given: GivenOptions): Promise<Config> {
+  const loaded = file === undefined ? undefined : await loadConfig(file);
+  const taskQueue = `test-${randomUUID()}`;
+  const sources = given.sources ?? (loaded && Object.fromEntries(loaded.sources));
+  const triggers =
+    given.triggers ??
+    loaded?.triggers.map((trigger) =>
+      // A trigger for the worker of another project stays that.
+      trigger.taskQueue === loaded.taskQueue ? { ...trigger, taskQueue } : trigger,
+    );
+  return resolveConfig(
+    {
+      workflowsPath: given.workflowsPath ?? loaded?.workflowsPath,
+      activities: { ...loaded?.activities, ...given.activities },
+      taskQueue,
+      sources,
+      ...(triggers && { triggers }),
+    },
+    process.cwd(),
+  );
+}

@@ -1,0 +1,13 @@
+// `nextevent/testing`: for tests of a project, with any test runner, on a real Temporal server.
+
+export { startTestApp, TestApp } from './app.ts';
+export type { SendOptions, TestAppOptions } from './app.ts';
+export { NotAcceptedError, ReplayFailedError, WaitError } from './errors.ts';
+export { recordHistory, replayHistories } from './histories.ts';
+export type { RecordedHistory, RecordedHistoryEvent, ReplayHistoriesOptions } from './histories.ts';
+export type { Answer, TestIngress } from './ingress.ts';
+export { quietRuntime, startTestServer } from './server.ts';
+export type { TestServer } from './server.ts';
+export type { HeldSubscription, WaitForSubscriptionsOptions } from './subscriptions.ts';
+export { until } from './until.ts';
+export type { UntilOptions } from './until.ts';

@@ -1,0 +1,108 @@
+// An ingress in the process of the test, which answers HTTP on a free port.
+
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+
+import type { Config } from '../config/config.ts';
+import { HOST } from '../dev/ports.ts';
+import { createDispatcher } from '../dispatch/dispatcher.ts';
+import type { Inspection } from '../dispatch/inspection.ts';
+import { createApp, createServer } from '../ingress/app.ts';
+import { NotAcceptedError } from './errors.ts';
+import type { TestServer } from './server.ts';
+
+/** The status of an answer that says that the event is safe. */
+const ACCEPTED = 202;
+
+/** An ingress that runs. */
+export interface TestIngress {
+  readonly url: string;
+  /** What it has printed: one line per event, and one per failure. */
+  readonly lines: readonly string[];
+  /** What operators see. */
+  readonly inspection: Inspection;
+  stop(): Promise<void>;
+}
+
+export async function startIngress(
+  { connectionOptions, namespace }: Pick<TestServer, 'connectionOptions' | 'namespace'>,
+  { sources, triggers }: Pick<Config, 'sources' | 'triggers'>,
+): Promise<TestIngress> {
+  const names = [...sources.keys()];
+  const dispatcher = await createDispatcher({
+    connectionOptions,
+    namespace,
+    sources: names,
+    triggers,
+  });
+  const lines: string[] = [];
+  const app = createApp({
+    sources,
+    dispatcher,
+    ready: () => Promise.resolve([]),
+    log: (line) => lines.push(line),
+  });
+  const server = createServer(app).listen(0, HOST);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://${HOST}:${port}`,
+    lines,
+    inspection: dispatcher.inspection,
+    async stop() {
+      const closed = once(server, 'close');
+      server.close();
+      server.closeAllConnections();
+      await closed;
+      await dispatcher.close();
+    },
+  };
+}
+
+/** What the ingress answered. */
+export interface Answer {
+  readonly status: number;
+  /** The id of the event. */
+  readonly id: string;
+  /** The ids of the workflows that it started, now or when it came before; not told if queued. */
+  readonly started: readonly string[];
+  /** How many workflows were signalled; not told if queued. */
+  readonly signalled: number;
+  /** Whether it waits in the backlog of its source, which hands it to those that want it. */
+  readonly queued: boolean;
+}
+
+/** What it answers instead, when it does not accept. */
+interface Problem {
+  readonly title: string;
+  readonly detail: string;
+}
+
+/** What is sent to a source. */
+export interface Delivery {
+  /** What comes after `/webhooks/`. */
+  readonly source: string;
+  /** Text and bytes are sent as they are, everything else as JSON. */
+  readonly body: unknown;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+}
+
+/**
+ * Sends a request to a source, as its sender would.
+ *
+ * @throws NotAcceptedError for any answer but 202
+ */
+export async function deliver(url: string, delivery: Delivery): Promise<Answer> {
+  const { source, body, headers } = delivery;
+  const isRaw = typeof body === 'string' || body instanceof Uint8Array;
+  const response = await fetch(`${url}/webhooks/${source}`, {
+    method: 'POST',
+    headers: { ...(!isRaw && { 'content-type': 'application/json' }), ...headers },
+    body: isRaw ? body : JSON.stringify(body),
+  });
+  const { status } = response;
+  const answer = (await response.json()) as Pick<Answer, 'id'> & Partial<Answer & Problem>;
+  if (status === ACCEPTED) return { started: [], signalled: 0, queued: false, ...answer, status };
+  const why = answer.detail ?? answer.title ?? '';
+  throw new NotAcceptedError(`source ${source} answered ${status}: ${why}`, status);
+}
