@@ -9,7 +9,8 @@
 //   acknowledged: a request that was not answered may be carried out any time later, and then brings
 //   A once more, to subscriptions that are newer than A.
 // - leaked: in a source's snapshot, of a workflow that has ended.
-// - unexpected: received though it was never posted, or does not match.
+// - unexpected: received though it was never posted, does not match, or was acknowledged, at the
+//   first attempt, before the workflow was told to subscribe.
 
 import type { SubscriptionId } from '../../events/subscription.ts';
 import { TRIGGERS, wants } from './filters.ts';
@@ -85,7 +86,7 @@ export function check(records: Records): Findings {
     unexpected: receipts.filter(({ event: id, subscription }) => {
       const event = events.get(id);
       const by = held.get(subscription);
-      return event === undefined || (by !== undefined && !isWanted(event, by));
+      return event === undefined || (by !== undefined && !mayCome(event, by));
     }),
   };
 }
@@ -107,6 +108,12 @@ function isDue(event: PostedEvent, by: HeldSubscription): boolean {
 
 function isWanted({ source, body }: PostedEvent, by: HeldSubscription): boolean {
   return source === by.source && wants(by.filter, body);
+}
+
+/** Whether the subscription wants it, and it was not over before there was the subscription. */
+function mayCome(event: PostedEvent, by: HeldSubscription): boolean {
+  const { acknowledgedAt = Number.POSITIVE_INFINITY, attempts } = event;
+  return isWanted(event, by) && (attempts > 1 || acknowledgedAt > by.toldAt);
 }
 
 /** The events that a trigger wants, with what they have started. */

@@ -39,6 +39,8 @@ export interface HeldSubscription {
   readonly firstRunId: string;
   readonly source: SourceName;
   readonly filter: Filter;
+  /** When the bench began to tell the workflow to subscribe: before it, it can not have. */
+  readonly toldAt: number;
   /** When the bench heard that `subscribe` had returned. */
   readonly heldAt: number;
   readonly ending: Ending;
