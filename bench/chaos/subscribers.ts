@@ -42,6 +42,12 @@ export interface Chain {
   readonly firstRunId: string;
 }
 
+/** How many subscriptions a workflow was told to make, and since when. */
+interface Told {
+  readonly count: number;
+  readonly toldAt: number;
+}
+
 /** One place, and everybody who has had it. */
 export class SubscriberPlace {
   readonly chains: Chain[] = [];
@@ -49,6 +55,7 @@ export class SubscriberPlace {
   readonly #deps: SubscriberDeps;
   readonly #random: Random;
   readonly #endings = new Map<SubscriptionId, Ending>();
+  readonly #toldAt = new Map<SubscriptionId, number>();
   #count = 0;
   #unsettled: string | undefined;
 
@@ -71,6 +78,7 @@ export class SubscriberPlace {
         workflowId,
         firstRunId,
         ...wanted,
+        toldAt: this.#toldAt.get(id) ?? 0,
         heldAt: heardAt,
         ending: this.#endings.get(id) ?? { kind: 'open' },
       })),
@@ -92,9 +100,10 @@ export class SubscriberPlace {
     const wanted = Array.from({ length: 1 + this.#random.below(SUBSCRIPTIONS_MAX) }, () =>
       randomWanted(this.#random),
     );
+    const toldAt = now();
     const chain = await this.#start(wanted);
     const held = new Map<SubscriptionId, Wanted>();
-    await this.#untilHeld(chain, held, wanted.length);
+    await this.#untilHeld(chain, held, { count: wanted.length, toldAt });
     let runs = 0;
     for (;;) {
       await this.#pause();
@@ -132,8 +141,8 @@ export class SubscriberPlace {
   }
 
   /** Waits for the reports of subscriptions that are not known yet. */
-  async #untilHeld(chain: Chain, held: Map<string, Wanted>, count: number): Promise<void> {
-    for (let heard = 0; heard < count; heard += 1) {
+  async #untilHeld(chain: Chain, held: Map<string, Wanted>, told: Told): Promise<void> {
+    for (let heard = 0; heard < told.count; heard += 1) {
       const report = await this.#deps.reports.until(
         `${chain.workflowId} to hold another subscription`,
         ({ kind, firstRunId, ...rest }) =>
@@ -143,7 +152,9 @@ export class SubscriberPlace {
           !held.has(rest.subscription) &&
           !this.#endings.has(rest.subscription),
       );
-      if (report.kind === 'held') held.set(report.subscription, report.wanted);
+      if (report.kind !== 'held') continue;
+      held.set(report.subscription, report.wanted);
+      this.#toldAt.set(report.subscription, told.toldAt);
     }
   }
 
@@ -161,7 +172,7 @@ export class SubscriberPlace {
     );
     this.#endings.set(id, { kind: 'fence', at });
     held.delete(id);
-    await this.#untilHeld(chain, held, count);
+    await this.#untilHeld(chain, held, { count, toldAt: at });
   }
 
   async #continue(chain: Chain, held: Map<string, Wanted>, runs: number): Promise<void> {
