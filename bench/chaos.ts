@@ -23,6 +23,9 @@ const { values } = parseArgs({
   },
 });
 
+// So that what is to be done at the exit of this process is done.
+process.once('SIGINT', () => process.exit(130));
+
 const startedAt = performance.now();
 const log = (line: string): void => {
   console.log(`${((performance.now() - startedAt) / 1_000).toFixed(1).padStart(6)} s  ${line}`);

@@ -17,6 +17,8 @@ export interface Victim {
   stop(forMs: number): void;
   /** Up again, if need be. */
   untilUp(): Promise<void>;
+  /** Ends it for good. */
+  end(): Promise<void>;
 }
 
 /** What runs: a process of the project, or the server. */
@@ -35,10 +37,15 @@ abstract class Restarted implements Victim {
   #isStopped = false;
   #isOver = false;
   #downMs = 0;
+  /** One that is stopped would never see that this process has gone. */
+  readonly #endAtOnce = (): void => {
+    if (this.#running) process.kill(this.#running.pid, 'SIGKILL');
+  };
 
   constructor(name: string, log: (line: string) => void) {
     this.name = name;
     this.#log = log;
+    process.once('exit', this.#endAtOnce);
   }
 
   get isUp(): boolean {
@@ -67,8 +74,8 @@ abstract class Restarted implements Victim {
     this.#continuing = setTimeout(() => this.#resume(), forMs);
   }
 
-  /** Ends it for good. */
   async end(): Promise<void> {
+    process.off('exit', this.#endAtOnce);
     this.#isOver = true;
     clearTimeout(this.#continuing);
     await this.#starting?.catch(() => {});
