@@ -46,8 +46,6 @@ describe('The checker of the chaos run', () => {
   });
 
   test('... also if the two came to different subscriptions of one workflow', () => {
-    const [event] = recordsOf({}).events;
-    assert.ok(event);
     const records = recordsOf({});
     const other: HeldSubscription = { ...heldOf({}), id: 'other' };
     const received = [receipt('e1'), receipt('e2'), receipt('e3')];
@@ -58,6 +56,23 @@ describe('The checker of the chaos run', () => {
       subscribers: [{ ...CHAIN, received: [...received, ...others] }],
     });
     assert.deepEqual(found, { ...NOTHING, reordered: 2 });
+  });
+
+  test('... but not if the one that got the first was not held when it was posted', () => {
+    const records = recordsOf({ received: ['e1', 'e3'] });
+    const [first] = records.subscriptions;
+    assert.ok(first);
+    const subscriptions = [
+      { ...first, ending: { kind: 'fence', at: 5 } as const },
+      { ...first, id: 'newer', heldAt: 22 },
+    ];
+    const received = [receipt('e3'), { event: 'e2', subscription: 'newer' }];
+    const found = check({
+      ...records,
+      subscriptions,
+      subscribers: [{ ...CHAIN, received: [...received, { event: 'e3', subscription: 'newer' }] }],
+    });
+    assert.deepEqual([found.reordered.length, found.early.length, found.lost.length], [0, 1, 0]);
   });
 
   test('counts a subscription of a workflow that has ended', () => {

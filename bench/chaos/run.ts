@@ -1,6 +1,7 @@
 // One chaos run: the load and the blows side by side; then everything settles; then what Temporal
 // has is read, and checked against what was posted.
 
+import { setMaxListeners } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 import { Client } from '@temporalio/client';
@@ -10,7 +11,8 @@ import { SourceClient } from '../../dispatch/source-client.ts';
 import { startRestartableServer } from '../../test/restartable.ts';
 import { check, type Findings } from './checker.ts';
 import { sleep } from './clock.ts';
-import { bodyFor, randomBody, SOURCES, TRIGGERS } from './filters.ts';
+import { bodyFor } from './filters.ts';
+import { planLoad } from './load.ts';
 import { dealBlows, planBlows, type Blows } from './killer.ts';
 import { createRandom } from './random.ts';
 import type { HeldSubscription, Records } from './records.ts';
@@ -19,9 +21,6 @@ import { Sender } from './sender.ts';
 import { SubscriberPlace } from './subscribers.ts';
 import { readRegistered, readStarts, readSubscribers, untilIdle } from './truth.ts';
 import { ProcessVictim, ServerVictim, type Victim } from './victims.ts';
-
-/** One in so many events starts a workflow, if its source has a trigger. */
-const STARTS_ONE_IN = 20;
 
 /** How long everything may take to settle after the load. */
 const SETTLE_MS_MAX = 300_000;
@@ -100,6 +99,7 @@ class ChaosRun {
     const { seed, minutes, terminates, log } = this.#options;
     const { reports, victims } = this.#deps;
     const loading = new AbortController();
+    setMaxListeners(0, loading.signal);
     const places = Array.from({ length: this.#options.subscribers }, (_, number) => {
       const deps = { ...this.#deps, terminates, signal: loading.signal };
       return new SubscriberPlace(number, deps, createRandom(seed, `subscriber ${number}`));
@@ -120,21 +120,14 @@ class ChaosRun {
     return { ...blows, ...(await this.#check(places)) };
   }
 
-  /** Posts the events, spread over the whole time. */
   async #load(): Promise<void> {
-    const { events, minutes, seed } = this.#options;
     const { sender } = this.#deps;
-    const random = createRandom(seed, 'load');
     const startedAt = performance.now();
     const posting: Array<Promise<unknown>> = [];
-    for (let count = 0; count < events; count += 1) {
-      const dueMs = ((count + random.next()) / events) * minutes * 60_000;
-      await sleep(Math.max(0, startedAt + dueMs - performance.now()));
+    for (const { atMs, source, body } of planLoad(this.#options)) {
+      await sleep(Math.max(0, startedAt + atMs - performance.now()));
       await sender.untilRoom();
-      const source = random.pick(SOURCES);
-      const body = randomBody(random);
-      const starts = random.below(STARTS_ONE_IN) === 0 && TRIGGERS[source] !== undefined;
-      posting.push(sender.post(source, starts ? { ...body, starts } : body));
+      posting.push(sender.post(source, body));
     }
     await Promise.all(posting);
   }
