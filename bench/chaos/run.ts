@@ -106,9 +106,16 @@ class ChaosRun {
     });
     const living = Promise.all(places.map((place) => place.run()));
     living.catch(() => {});
-    const weights = victims.map(({ name }) => (name === 'server' ? 1 : 1.2));
     const [blows] = await Promise.all([
-      dealBlows(planBlows(seed, minutes, weights), victims, log),
+      dealBlows(
+        planBlows(
+          seed,
+          minutes,
+          victims.map(({ weight }) => weight),
+        ),
+        victims,
+        log,
+      ),
       this.#load(),
     ]);
     log(`load and blows are over: ${blows.kills} kills, ${blows.stops} stops`);

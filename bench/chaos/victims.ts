@@ -9,6 +9,8 @@ const START_AGAIN_MS = 250;
 
 export interface Victim {
   readonly name: string;
+  /** How often it is hit, relative to others. */
+  readonly weight: number;
   /** Started, and neither killed nor stopped since. */
   readonly isUp: boolean;
   /** SIGKILL; it is started again after this many milliseconds. */
@@ -30,6 +32,7 @@ interface Incarnation {
 /** Starts something again whenever it has ended. */
 abstract class Restarted implements Victim {
   readonly name: string;
+  abstract readonly weight: number;
   readonly #log: (line: string) => void;
   #running: Incarnation | undefined;
   #starting: Promise<void> | undefined;
@@ -121,8 +124,12 @@ export interface ProcessOptions {
   readonly onMessage?: (message: unknown) => void;
 }
 
-/** An ingress or a worker. */
+/**
+ * An ingress or a worker. A worker less often: what it was at stays undone for 10 seconds, which
+ * the server waits for it to come back, and events take the way through the backlog all that time.
+ */
 export class ProcessVictim extends Restarted {
+  readonly weight: number;
   readonly #kind: 'worker' | 'ingress';
   readonly #options: ProcessOptions;
   /** Where an ingress listens, or has listened. */
@@ -131,6 +138,7 @@ export class ProcessVictim extends Restarted {
   constructor(kind: 'worker' | 'ingress', number: number, options: ProcessOptions) {
     super(`${kind} ${number}`, options.log);
     this.#kind = kind;
+    this.weight = kind === 'worker' ? 1 : 3;
     this.#options = options;
   }
 
@@ -147,6 +155,7 @@ export class ProcessVictim extends Restarted {
 
 /** The Temporal server: on the same port, with the same database. */
 export class ServerVictim extends Restarted {
+  readonly weight = 2;
   readonly #server: RestartableServer;
   #isFirst = true;
 
