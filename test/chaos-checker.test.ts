@@ -76,7 +76,7 @@ describe('The checker of the chaos run', () => {
   });
 
   test('counts a subscription of a workflow that has ended', () => {
-    const registered = { id: 's1', source: 'red', ...CHAIN, isRunning: false };
+    const registered = { id: 's1', source: 'red', filter: '', ...CHAIN, isRunning: false };
     const records = {
       ...recordsOf({}),
       registered: [registered, { ...registered, isRunning: true }],

@@ -26,8 +26,9 @@ export function toEvidence({ findings, records, unsettled }: ChaosResult): strin
         `${describeEvent(second)}, to ${of(by)}`,
     ),
     ...findings.leaked.map(
-      ({ id, source, workflowId, firstRunId }) =>
-        `leaked: ${source} has ${id} of ${workflowId} (first run ${firstRunId}), which has ended; ${of(id)}`,
+      ({ id, source, filter, workflowId, firstRunId }) =>
+        `leaked: ${source} has ${id} with filter "${filter}" of ${workflowId} (first run ` +
+        `${firstRunId}), which has ended; ${of(id)}`,
     ),
     ...findings.unexpected.map(
       ({ event, subscription }) => `unexpected: ${event} came to ${of(subscription)}`,

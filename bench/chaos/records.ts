@@ -69,6 +69,8 @@ export interface TriggerStart {
 export interface RegisteredSubscription {
   readonly id: SubscriptionId;
   readonly source: string;
+  /** As CEL. */
+  readonly filter: string;
   readonly workflowId: string;
   readonly firstRunId: string;
   /** Whether that very workflow still runs. */

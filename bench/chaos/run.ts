@@ -11,7 +11,7 @@ import { SourceClient } from '../../dispatch/source-client.ts';
 import { startRestartableServer } from '../../test/restartable.ts';
 import { check, type Findings } from './checker.ts';
 import { sleep } from './clock.ts';
-import { bodyFor } from './filters.ts';
+import { bodyFor, toCel } from './filters.ts';
 import { planLoad } from './load.ts';
 import { dealBlows, planBlows, type Blows } from './killer.ts';
 import { createRandom } from './random.ts';
@@ -168,8 +168,8 @@ class ChaosRun {
     const found = await leaked();
     const deadline = performance.now() + CLEAN_MS_MAX;
     for (let left = found; left.length > 0 && performance.now() < deadline; left = await leaked()) {
-      for (const { id } of left) {
-        const held = known.find((subscription) => subscription.id === id);
+      for (const { source, filter } of left) {
+        const held = known.find((one) => one.source === source && toCel(one.filter) === filter);
         if (held) await this.#deps.sender.post(held.source, bodyFor(held.filter, random));
       }
       await sleep(CLEAN_LOOK_MS);

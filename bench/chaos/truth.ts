@@ -150,10 +150,14 @@ export async function readRegistered(
 ): Promise<RegisteredSubscription[]> {
   const registered: RegisteredSubscription[] = [];
   for (const source of SOURCES) {
-    for (const { id, workflowId, firstRunId } of await snapshotOf(client, sources, source)) {
+    for (const { id, filter, workflowId, firstRunId } of await snapshotOf(
+      client,
+      sources,
+      source,
+    )) {
       const running = await describeChain(client, workflowId);
       const isRunning = running.isRunning && running.firstRunId === firstRunId;
-      registered.push({ id, source, workflowId, firstRunId, isRunning });
+      registered.push({ id, source, filter, workflowId, firstRunId, isRunning });
     }
   }
   return registered;
