@@ -20,6 +20,8 @@ const { values } = parseArgs({
     subscribers: { type: 'string', default: '50' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * SEEDS)) },
     terminate: { type: 'boolean', default: false },
+    // A file for everything that is known of the run; one is written anyway if something is wrong.
+    records: { type: 'string' },
   },
 });
 
@@ -45,12 +47,12 @@ const { findings, records, unsettled } = result;
 const bad = [findings.lost, findings.duplicated, findings.reordered, findings.leaked];
 const isWrong = [...bad, findings.unexpected, unsettled].some(({ length }) => length > 0);
 for (const line of toEvidence(result)) log(line);
-if (isWrong) {
-  const path = join(tmpdir(), `nextevent-chaos-${process.pid}.json`);
+if (isWrong || values.records !== undefined) {
+  const path = values.records ?? join(tmpdir(), `nextevent-chaos-${process.pid}.json`);
   await writeFile(path, JSON.stringify({ options, ...result }));
   log(`everything that is known of this run is in ${path}`);
-  process.exitCode = 1;
 }
+if (isWrong) process.exitCode = 1;
 const attempts = records.events.reduce((sum, event) => sum + event.attempts, 0);
 log(
   `${findings.expected} receipts and starts were due of ${records.events.length} events ` +
