@@ -14,6 +14,10 @@ const BACKOFF_MS_MAX = 2_000;
 const ANSWER_MS_MIN = 4_000;
 const ANSWER_MS_MAX = 9_000;
 
+/** How many of the events are sent once more though they were acknowledged, and how long after. */
+const AGAIN = 0.1;
+const AGAIN_MS_MAX = 1_000;
+
 /** How many events are on their way at once. */
 const IN_FLIGHT_MAX = 64;
 
@@ -62,6 +66,7 @@ export class Sender {
         if (answer) {
           const acknowledged = { ...posted, acknowledgedAt: answer.at, queued: answer.queued };
           this.#events[place] = acknowledged;
+          if (this.#random.next() < AGAIN) await this.#sendAgain(acknowledged, place);
           return acknowledged;
         }
         const backoffMs = Math.min(BACKOFF_MS_MIN * 2 ** (attempts - 1), BACKOFF_MS_MAX);
@@ -71,6 +76,13 @@ export class Sender {
       this.#inFlight -= 1;
       this.#waiting.shift()?.();
     }
+  }
+
+  /** As a sender does that has not seen the answer. */
+  async #sendAgain(event: PostedEvent, place: number): Promise<void> {
+    this.#events[place] = { ...event, attempts: event.attempts + 1 };
+    await sleep(this.#random.between(0, AGAIN_MS_MAX));
+    await this.#attempt(event.id, event.source, event.body);
   }
 
   async #attempt(
