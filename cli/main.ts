@@ -9,9 +9,16 @@ import { toSentence } from '../dev/errors.ts';
 import { createDevCommand } from './dev.ts';
 import { createIngressCommand } from './ingress.ts';
 import { createInitCommand } from './init.ts';
+import { createSubscriptionsCommand } from './subscriptions.ts';
 import { createWorkerCommand } from './worker.ts';
 
-const COMMANDS = [createInitCommand, createDevCommand, createWorkerCommand, createIngressCommand];
+const COMMANDS = [
+  createInitCommand,
+  createDevCommand,
+  createWorkerCommand,
+  createIngressCommand,
+  createSubscriptionsCommand,
+];
 
 const { version } = createRequire(import.meta.url)('nextevent/package.json') as { version: string };
 

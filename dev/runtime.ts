@@ -113,12 +113,13 @@ export class DevRuntime {
 }
 
 function addressesOf(running: Running, { address, namespace, own }: UsedTemporal): string {
-  const { port, sources } = running;
+  const { port, managementPort, sources } = running;
   const webhooks = `http://${HOST}:${port}/webhooks`;
   const source = sources.find((name) => PLAIN_NAME.test(name));
   return [
     '',
     `webhooks     ${webhooks}/<source>, for the sources ${sources.join(', ')}`,
+    `management   http://${HOST}:${managementPort}/api/v1`,
     `Temporal     ${address}, namespace ${namespace}`,
     ...(own?.uiAddress === undefined ? [] : [`Temporal UI  ${own.uiAddress}`]),
     '',

@@ -22,6 +22,7 @@ export interface ReadyMessage {
   readonly type: 'ready';
   /** The ingress's. */
   readonly port?: number;
+  readonly managementPort?: number;
   /** The worker's. */
   readonly workflowsPath?: string;
   /** The names of the configured sources. */

@@ -13,6 +13,7 @@ const READY_LOOK_MS = 100;
 /** What is known of the processes once they are ready. */
 export interface Running {
   readonly port: number;
+  readonly managementPort: number;
   readonly workflowsPath?: string;
   readonly sources: readonly string[];
 }
@@ -40,12 +41,17 @@ export class Services {
     this.#running = { worker, ingress };
     try {
       const [fromWorker, fromIngress] = await Promise.all([worker.ready, ingress.ready]);
-      const { port = 0, sources = fromWorker.sources ?? [] } = fromIngress;
+      const { port = 0, managementPort = 0, sources = fromWorker.sources ?? [] } = fromIngress;
       await Promise.race([untilReady(port), failAtEnd(worker), failAtEnd(ingress)]);
       this.#watch(worker);
       this.#watch(ingress);
       const { workflowsPath } = fromWorker;
-      return { port, sources, ...(workflowsPath === undefined ? {} : { workflowsPath }) };
+      return {
+        port,
+        managementPort,
+        sources,
+        ...(workflowsPath === undefined ? {} : { workflowsPath }),
+      };
     } catch (error) {
       await this.stop();
       throw error;

@@ -5,7 +5,7 @@
 import type { Client } from '@temporalio/client';
 
 import type { Event } from '../events/event.ts';
-import type { Trigger } from '../events/trigger.ts';
+import { toSummary, type Trigger } from '../events/trigger.ts';
 import { eventSignal } from '../workflows/messages.ts';
 import { UnavailableError } from './errors.ts';
 import { retrying, toFailureKind } from './failures.ts';
@@ -77,12 +77,15 @@ export class Feeder {
   }
 
   async #signalWithStart(trigger: Trigger, workflowId: string, events: Event[]): Promise<void> {
+    const [first] = events;
+    if (first === undefined) return;
     await retrying(CALL_MS_MAX, () =>
       this.#client.connection.withDeadline(Date.now() + ATTEMPT_MS_MAX, () =>
         this.#client.workflow.signalWithStart(trigger.workflow, {
           workflowId,
           taskQueue: trigger.taskQueue,
-          args: events.slice(0, 1),
+          args: [first],
+          staticSummary: toSummary(trigger, first),
           signal: eventSignal,
           signalArgs: [{ trigger: trigger.name, events }],
           workflowIdReusePolicy: 'ALLOW_DUPLICATE',

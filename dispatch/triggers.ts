@@ -6,7 +6,7 @@ import type { Client } from '@temporalio/client';
 
 import type { Event } from '../events/event.ts';
 import { FilterIndex } from '../events/filter-index.ts';
-import type { Trigger } from '../events/trigger.ts';
+import { toSummary, type Trigger } from '../events/trigger.ts';
 import { Feeder } from './feeder.ts';
 import { startOnce } from './source-client.ts';
 
@@ -59,13 +59,15 @@ export class Triggers {
     return workflowId;
   }
 
-  #start({ workflow, taskQueue }: Trigger, workflowId: string, event: Event): Promise<void> {
+  #start(trigger: Trigger, workflowId: string, event: Event): Promise<void> {
+    const { workflow, taskQueue } = trigger;
     return startOnce(() =>
       this.#client.connection.withDeadline(Date.now() + ATTEMPT_MS_MAX, () =>
         this.#client.workflow.start(workflow, {
           workflowId,
           taskQueue,
           args: [event],
+          staticSummary: toSummary(trigger, event),
           workflowIdReusePolicy: 'REJECT_DUPLICATE',
         }),
       ),

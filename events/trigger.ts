@@ -1,5 +1,8 @@
 import type { Event } from './event.ts';
 
+/** Longest summary of a workflow, in characters; the server takes 400 bytes. */
+const SUMMARY_LENGTH_MAX = 130;
+
 /** A static rule: an event of this source that matches the filter starts this workflow. */
 export interface Trigger {
   readonly name: string;
@@ -15,4 +18,10 @@ export interface Trigger {
    * it may throw, and give anything.
    */
   readonly workflowId?: (event: Event) => unknown;
+}
+
+/** Why a workflow was started, as the Temporal UI shows it: `on-order: post 4f1c of orders`. */
+export function toSummary(trigger: Pick<Trigger, 'name'>, event: Event): string {
+  const { type, id, source } = event;
+  return `${trigger.name}: ${type} ${id} of ${source}`.slice(0, SUMMARY_LENGTH_MAX);
 }

@@ -22,6 +22,9 @@ const DEFAULT_PORT = 8088;
 
 /** Until there are keys to it, the management API is for this machine alone. */
 const MANAGEMENT_HOST = '127.0.0.1';
+
+/** Two ingresses on one machine are rather at ports next to each other. */
+const MANAGEMENT_DISTANCE = 1_000;
 const PORT_MAX = 65_535;
 
 /** How long requests in flight have, once the process was asked to end. */
@@ -64,10 +67,10 @@ async function main(): Promise<void> {
     log: console.log,
   });
   const server = createServer(app);
-  const port = await listen(server, host, requestedPort);
+  const port = await listen(server, { host, port: requestedPort, variable: 'PORT' });
   const { inspection } = dispatcher;
   const api = createServer(createApi({ sources: config.sources, inspection, log: console.log }));
-  const managementPort = await listen(api, MANAGEMENT_HOST, toManagementPort(requestedPort));
+  const managementPort = await listenForOperators(api, port);
   onceAskedToEnd(async () => {
     await Promise.all([closeServer(server), closeServer(api)]);
     await dispatcher.close();
@@ -81,15 +84,18 @@ async function main(): Promise<void> {
 }
 
 function toPort(variable: string, fallback: number): number {
-  const text = process.env[variable] || String(fallback);
+  const text = process.env[variable] || String(fallback > PORT_MAX ? 0 : fallback);
   const port = Number(text);
   if (Number.isInteger(port) && port >= 0 && port <= PORT_MAX) return port;
   throw new StartError(`${variable} is "${text}", must be a number from 0 to ${PORT_MAX}`);
 }
 
-/** The port after that of the webhooks, if no other is named; any, if those have any. */
-function toManagementPort(port: number): number {
-  return toPort('MANAGEMENT_PORT', port === 0 || port === PORT_MAX ? 0 : port + 1);
+/** On the port that is named. If none is: at a distance from that of the webhooks, or on any. */
+async function listenForOperators(api: Server, webhooksPort: number): Promise<number> {
+  const named = toPort('MANAGEMENT_PORT', webhooksPort + MANAGEMENT_DISTANCE);
+  const place = { host: MANAGEMENT_HOST, port: named, variable: 'MANAGEMENT_PORT' };
+  if (process.env.MANAGEMENT_PORT) return listen(api, place);
+  return listen(api, place).catch(() => listen(api, { ...place, port: 0 }));
 }
 
 async function connect(config: Config): Promise<Temporal> {
@@ -110,19 +116,27 @@ async function connect(config: Config): Promise<Temporal> {
   }
 }
 
-async function listen(server: Server, host: string, port: number): Promise<number> {
-  server.listen(port, host);
+interface Place {
+  readonly host: string;
+  readonly port: number;
+  /** The environment variable that says the port. */
+  readonly variable: string;
+}
+
+async function listen(server: Server, place: Place): Promise<number> {
+  server.listen(place.port, place.host);
   try {
     await once(server, 'listening');
   } catch (error) {
-    throw new StartError(whyNotListening(error, `${host}:${port}`), { cause: error });
+    throw new StartError(whyNotListening(error, place), { cause: error });
   }
   return (server.address() as AddressInfo).port;
 }
 
-function whyNotListening(error: unknown, address: string): string {
+function whyNotListening(error: unknown, { host, port, variable }: Place): string {
+  const address = `${host}:${port}`;
   if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-    return `${address} is taken: stop what listens there, or set PORT to another port`;
+    return `${address} is taken: stop what listens there, or set ${variable} to another port`;
   }
   return `can not listen on ${address}: ${error instanceof Error ? error.message : String(error)}`;
 }
@@ -143,6 +157,8 @@ function onceAskedToEnd(close: () => Promise<void>): void {
   };
   process.on('SIGTERM', end);
   process.on('SIGINT', end);
+  // The parent has gone, and nobody else would end this process.
+  process.on('disconnect', end);
 }
 
 /** Takes no more connections, and waits for the requests in flight. */

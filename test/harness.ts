@@ -164,6 +164,7 @@ export interface TestProcess {
   readonly child: ChildProcess;
   /** Of an ingress. */
   readonly url: string;
+  readonly managementPort: number | undefined;
   /** Ends it at once, as a crash would. */
   kill(): Promise<void>;
 }
@@ -187,11 +188,12 @@ export async function startProcess(
     once(child, 'exit').then(([code]) => {
       throw new Error(`${kind} ended with ${code} before it was ready`);
     }),
-  ])) as [{ type: string; port?: number }];
+  ])) as [{ type: string; port?: number; managementPort?: number }];
   assert.equal(message.type, 'ready');
   return {
     child,
     url: `http://127.0.0.1:${message.port}`,
+    managementPort: message.managementPort,
     async kill() {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const exited = once(child, 'exit');

@@ -6,6 +6,7 @@ import {
 } from '@temporalio/workflow';
 import { events, nextEvent, subscribe, unsubscribe } from 'nextevent/workflow';
 
+import type { Duration } from '@temporalio/common';
 import type { Event, SubscriptionId } from 'nextevent/workflow';
 
 import { outcomeOf, setStage, type Outcome, type Stage } from './stage.ts';
@@ -242,4 +243,9 @@ function toName(error: unknown): { id: string } {
 
 function nameOf(event: Pick<Event, 'id'> | undefined): string {
   return event?.id ?? 'none';
+}
+
+/** Subscribes, and waits for an event that does not come. */
+export async function waitInVain(source: string, timeout: Duration): Promise<void> {
+  await nextEvent(await subscribe(source, 'false'), { timeout });
 }

@@ -1,0 +1,111 @@
+import { Command } from 'commander';
+
+import { StartError } from '../dev/errors.ts';
+import type { SubscriptionStatus } from '../dispatch/inspection.ts';
+
+/** Where the management API of an ingress is that nobody has told otherwise. */
+const DEFAULT_URL = `http://127.0.0.1:${process.env.MANAGEMENT_PORT || 9088}`;
+
+/** How many subscriptions one request asks for. */
+const PAGE = 500;
+
+/** A filter, or an error, is printed up to here, in characters. */
+const CELL_LENGTH_MAX = 60;
+
+interface SubscriptionsOptions {
+  readonly url: string;
+  readonly json?: boolean;
+}
+
+interface SourcesAnswer {
+  readonly sources: ReadonlyArray<{ readonly name: string }>;
+}
+
+interface SubscriptionsAnswer {
+  readonly subscriptions: readonly SubscriptionStatus[];
+  readonly next: number | null;
+}
+
+/** `nextevent subscriptions` */
+export function createSubscriptionsCommand(): Command {
+  return new Command('subscriptions')
+    .description('list who waits for what')
+    .argument('[source]', 'of this source only')
+    .option('--url <url>', 'the management API of an ingress', DEFAULT_URL)
+    .option('--json', 'print one JSON object for each subscription')
+    .action(list);
+}
+
+async function list(
+  source: string | undefined,
+  { url, json }: SubscriptionsOptions,
+): Promise<void> {
+  const sources = source === undefined ? await sourcesAt(url) : [source];
+  const found: SubscriptionStatus[] = [];
+  for (const name of sources) found.push(...(await subscriptionsAt(url, name)));
+  if (json) for (const subscription of found) console.log(JSON.stringify(subscription));
+  else console.log(found.length === 0 ? 'nobody waits for anything' : toTable(found));
+}
+
+async function sourcesAt(url: string): Promise<string[]> {
+  const { sources } = await ask<SourcesAnswer>(new URL('/api/v1/sources', url));
+  return sources.map(({ name }) => name);
+}
+
+async function subscriptionsAt(url: string, source: string): Promise<SubscriptionStatus[]> {
+  const found: SubscriptionStatus[] = [];
+  for (let after: number | null = 0; after !== null;) {
+    const page: URL = new URL('/api/v1/subscriptions', url);
+    page.search = new URLSearchParams({ source, limit: `${PAGE}`, after: `${after}` }).toString();
+    const { subscriptions, next } = await ask<SubscriptionsAnswer>(page);
+    found.push(...subscriptions);
+    after = next;
+  }
+  return found;
+}
+
+async function ask<T>(url: URL): Promise<T> {
+  const response = await fetch(url).catch((error: unknown) => {
+    throw new StartError(`no ingress answers at ${url.origin}: start one, or give its --url`, {
+      cause: error,
+    });
+  });
+  const answer = (await response.json()) as T & { readonly detail?: string };
+  if (response.ok) return answer;
+  throw new StartError(`${url.origin} answers ${response.status}: ${answer.detail ?? 'no reason'}`);
+}
+
+function toTable(subscriptions: readonly SubscriptionStatus[]): string {
+  const head = ['source', 'workflow', 'filter', 'since', 'received', 'unread', 'state'];
+  const rows = [head, ...subscriptions.map(toRow)];
+  const widths = head.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const toLine = (row: readonly string[]): string =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd();
+  return rows.map(toLine).join('\n');
+}
+
+function toRow(subscription: SubscriptionStatus): readonly string[] {
+  const { source, workflowId, filter, since, received, unread } = subscription;
+  const state = stateOf(subscription);
+  return [source, workflowId, shorten(filter), since ?? '?', count(received), count(unread), state];
+}
+
+function stateOf({ suspended, undeliverable, lastError }: SubscriptionStatus): string {
+  return [
+    suspended ? 'suspended' : 'waits',
+    ...(undeliverable > 0 ? [`${undeliverable} undeliverable`] : []),
+    ...(lastError === null ? [] : [shorten(`no match: ${lastError.error}`)]),
+  ].join(', ');
+}
+
+function count(number: number | null): string {
+  return number === null ? '?' : String(number);
+}
+
+function shorten(text: string): string {
+  const line = text.replaceAll(/\s+/g, ' ');
+  return line.length > CELL_LENGTH_MAX ? `${line.slice(0, CELL_LENGTH_MAX - 1)}…` : line;
+}
