@@ -8,6 +8,9 @@ import type { Source } from './source-state.ts';
 /** Rows of a table at the most; a query's answer is bounded, and so is a reader. */
 const ROWS_MAX = 100;
 
+/** As much of an id is shown: tables are narrow. */
+const ID_SHOWN = 8;
+
 /** A filter is shown up to here, in characters. */
 const FILTER_LENGTH_MAX = 120;
 
@@ -39,7 +42,7 @@ export function sourceDetails(source: Source): string {
 }
 
 function toHeldRow({ id, source, filter, received, unread }: HeldDescription): readonly unknown[] {
-  return [source, code(filter), received, unread, `\`${id}\``];
+  return [source, code(filter), received, unread, `\`${id.slice(0, ID_SHOWN)}\``];
 }
 
 function toSubscriberRow(subscription: Subscription): readonly unknown[] {

@@ -190,7 +190,7 @@ async function dispatchBacklog(name: string, source: Source): Promise<void> {
 
 /** What it does of itself, whether or not anything happens at the source. */
 function takeCare(input: SourceInput, source: Source, swept: { at: number }): void {
-  if (input.state === undefined || source.isRecovering) void recover(input.source, source);
+  if (source.isRecovering) void recover(input.source, source);
   void sweepForEver(input, source, swept);
 }
 
