@@ -150,10 +150,10 @@ describe('A subscriber that does not read', () => {
       await app.post('hoarded', { small: true }, 'end');
       const { received, thrown } = await resultOf<HoardInput>(hoarding);
       assert.equal(thrown, 'SubscriptionOverflowError, suggested');
-      assert.deepEqual(
-        received.map(({ id }) => id),
-        [...ids, 'end'],
-      );
+      // The last one may have come when it was suspended already.
+      const got = received.map(({ id }) => id);
+      assert.ok(got.length >= ids.length, `${got.length} of ${ids.length} and the end`);
+      assert.deepEqual(got, [...ids.slice(0, got.length - 1), 'end']);
       assert.deepEqual(await receivedBy(reading), ['not for the one that is suspended']);
     } finally {
       await app.stop();

@@ -2,7 +2,7 @@
 
 import type { Subscription } from '../events/subscription.ts';
 import type { Inbox } from './inbox.ts';
-import type { HeldDescription } from './messages.ts';
+import { subscriptionsQuery, type HeldDescription } from './messages.ts';
 import type { Source } from './source-state.ts';
 
 /** Rows of a table at the most; a query's answer is bounded, and so is a reader. */
@@ -27,6 +27,7 @@ export function inboxDetails(inbox: Inbox): string {
       { size, subscriptions },
       toHeldRow,
     ),
+    `The query \`${subscriptionsQuery.name}\` tells it all.`,
   ].join('\n\n');
 }
 
@@ -38,6 +39,7 @@ export function sourceDetails(source: Source): string {
     ...(source.size === 0
       ? []
       : [table(['workflow', 'filter', 'since', 'state'], source, toSubscriberRow)]),
+    '`npx nextevent subscriptions` lists all of them, and what they have received.',
   ].join('\n\n');
 }
 
