@@ -313,6 +313,7 @@ describe('nextEvent', { timeout: 120_000 }, () => {
     await deliver(app, source, {}, 'event');
     await handle.result();
     assert.deepEqual(sinceSubscribed(await historyOf(handle)), [
+      SOURCES_SHOWN,
       'workflow_execution_signaled',
       ...TASK,
       ...END,
@@ -320,6 +321,7 @@ describe('nextEvent', { timeout: 120_000 }, () => {
     const timed = await startSubscribed('waitForEver', source, '20 ms');
     await timed.result();
     assert.deepEqual(sinceSubscribed(await historyOf(timed)), [
+      SOURCES_SHOWN,
       'timer_started',
       'timer_fired',
       ...TASK,
@@ -336,7 +338,12 @@ describe('nextEvent', { timeout: 120_000 }, () => {
     assert.equal(await handle.result(), times);
     const history = await historyOf(handle);
     const ofItself = history.filter((kind) => !SIGNALS_AND_TASKS.includes(kind));
-    assert.deepEqual(ofItself, ['workflow_execution_started', 'marker_recorded', ...UNREGISTERED]);
+    assert.deepEqual(ofItself, [
+      'workflow_execution_started',
+      'marker_recorded',
+      SOURCES_SHOWN,
+      ...UNREGISTERED,
+    ]);
     assert.ok(count(history, 'workflow_execution_signaled') <= times + 1);
   });
 });
@@ -436,6 +443,9 @@ describe('The body of a webhook', { timeout: 60_000 }, () => {
     });
   }
 });
+
+/** Once, when it has subscribed: its search attribute names the source. */
+const SOURCES_SHOWN = 'upsert_workflow_search_attributes';
 
 const TASK = ['workflow_task_scheduled', 'workflow_task_started', 'workflow_task_completed'];
 const UNREGISTERED = [

@@ -129,7 +129,9 @@ export async function releaseAll(inbox: Inbox): Promise<void> {
 /** What is being registered again must not come back after its end. */
 async function afterRegistering(unregister: () => Promise<void>): Promise<void> {
   if (registeringAgain !== undefined) {
-    await Promise.race([registeringAgain, sleep(END_TIMEOUT_MS)]);
+    const timer = new CancellationScope();
+    await Promise.race([registeringAgain, timer.run(() => sleep(END_TIMEOUT_MS))]);
+    timer.cancel();
   }
   await unregister();
 }
