@@ -1,15 +1,13 @@
-// Temporal's own limits, and what happens before they are reached: nothing that was
-// acknowledged is lost, and whoever is not at a limit is not disturbed.
+// A workflow that reads too little, and a server that has too much to do: Temporal's own limits
+// are never reached, nothing that was acknowledged is lost, and others are not disturbed.
 
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 
 import type { WorkflowHandle } from '@temporalio/client';
 
 import { freePort } from '../dev/ports.ts';
-import { RUN_EVENTS_MAX, SourceClient } from '../dispatch/source-client.ts';
-import { eventSignal, sourceWorkflowId } from '../workflows/messages.ts';
+import { eventSignal } from '../workflows/messages.ts';
 import { SIGNALS_PER_RUN_MAX } from '../workflows/run-limits.ts';
 import {
   post,
@@ -24,12 +22,10 @@ import {
 } from './harness.ts';
 import { goOn } from './observe.ts';
 import { receivedBy, resultOf, startCollecting } from './received.ts';
+import { sideBySide } from './side-by-side.ts';
 import type { HoardInput } from './workflows/hoarding.ts';
 
 const KIB = 1024;
-
-/** How many requests are on their way at once. */
-const SENDERS = 48;
 
 /** What the server lets a namespace do. */
 const REQUESTS_PER_SECOND = 50;
@@ -47,104 +43,6 @@ const OF_THE_INGRESS: readonly string[] = [
   'DescribeWorkflowExecution',
   'QueryWorkflow',
 ];
-
-describe('Without a worker', () => {
-  let server: TestServer;
-  before(async () => {
-    server = await startServer();
-  });
-  after(() => server.stop());
-
-  test('a source takes 6,000 events, and all of them arrive', async () => {
-    const app = await startUncached(server, ['many']);
-    try {
-      const collecting = await startCollecting(app, [['many', 'data.body.json.n >= 0']]);
-      await leaveAlone(app, 'many');
-      const ids = Array.from({ length: 6_000 }, (_, n) => `event ${n}`);
-      await sideBySide(ids, async (id, n) => {
-        const posted = await post(app.ingress.url, { source: 'many', id, body: { n } });
-        assert.deepEqual([posted.status, posted.queued], [202, true]);
-      });
-      await app.startWorker();
-      await postUntilAccepted([app.ingress.url], { source: 'many', id: 'end', body: { n: 0 } });
-      const received = await receivedBy(collecting);
-      assert.equal(received.length, ids.length);
-      assert.deepEqual(received.toSorted(), ids.toSorted());
-    } finally {
-      await app.stop();
-    }
-  });
-
-  test('it takes 300 bodies of 500 KiB, and all of them arrive', async () => {
-    const app = await startUncached(server, ['large']);
-    try {
-      // Each gets as much as one run can hold.
-      const collecting = await Promise.all(
-        Array.from({ length: 10 }, (_, n) =>
-          startCollecting(app, [['large', `data.body.json.share == ${n}`]]),
-        ),
-      );
-      await leaveAlone(app, 'large');
-      const ids = Array.from({ length: 300 }, (_, n) => `event ${n}`);
-      const filling = 'x'.repeat(500 * KIB);
-      await sideBySide(ids, async (id, n) => {
-        const body = { share: n % collecting.length, filling };
-        const posted = await post(app.ingress.url, { source: 'large', id, body });
-        assert.deepEqual([posted.status, posted.queued], [202, true]);
-      });
-      await app.startWorker();
-      const received: string[] = [];
-      for (const [n, handle] of collecting.entries()) {
-        await postUntilAccepted([app.ingress.url], {
-          source: 'large',
-          id: `end ${n}`,
-          body: { share: n },
-        });
-        received.push(...(await receivedBy(handle)));
-      }
-      assert.deepEqual(received.toSorted(), ids.toSorted());
-    } finally {
-      await app.stop();
-    }
-  });
-
-  test('above what its run can hold it answers 503, lives, and loses nothing', async () => {
-    const app = await startUncached(server, ['bounded']);
-    try {
-      const collecting = await startCollecting(app, [['bounded', '']]);
-      await leaveAlone(app, 'bounded');
-      const sources = new SourceClient(app.client);
-      const accepted = await postUntilAccepted([app.ingress.url], {
-        source: 'bounded',
-        id: 'accepted',
-        body: {},
-      });
-      assert.equal(accepted.queued, true);
-      await sideBySide(Array.from({ length: RUN_EVENTS_MAX }), () =>
-        sources.unregister('bounded', [randomUUID()]),
-      );
-      const refused = await fetch(`${app.ingress.url}/webhooks/bounded`, {
-        method: 'POST',
-        headers: { 'idempotency-key': 'refused' },
-      });
-      assert.equal(refused.status, 503);
-      assert.match(refused.headers.get('retry-after') ?? '', /^[1-9]\d*$/);
-      assert.match(
-        ((await refused.json()) as { detail: string }).detail,
-        /backlog of bounded is full/,
-      );
-      const source = app.client.workflow.getHandle(sourceWorkflowId('bounded'));
-      assert.equal((await source.describe()).status.name, 'RUNNING');
-      await app.startWorker();
-      for (const id of ['refused', 'end']) {
-        await postUntilAccepted([app.ingress.url], { source: 'bounded', id, body: {} });
-      }
-      assert.deepEqual(await receivedBy(collecting), ['accepted', 'refused']);
-    } finally {
-      await app.stop();
-    }
-  });
-});
 
 describe('A subscriber that does not read', () => {
   let server: TestServer;
@@ -301,12 +199,6 @@ function startUncached(server: TestServer, sources: readonly string[]): Promise<
   return startApp(server, { sources, workerOptions: { maxCachedWorkflows: 0 } });
 }
 
-/** Stops the worker, and leaves something in the source that nobody is there to take up. */
-async function leaveAlone(app: TestApp, source: string): Promise<void> {
-  await app.stopWorker();
-  await new SourceClient(app.client).unregister(source, [randomUUID()]);
-}
-
 /** Posts large events until the source has heard that the workflow takes no more. */
 async function fill(app: TestApp, source: string, hoarding: WorkflowHandle): Promise<string[]> {
   const filling = 'x'.repeat(1_000 * KIB);
@@ -328,17 +220,4 @@ async function suspendedOf(app: TestApp, source: string) {
     app.ingress.inspection.subscriptions(source, page),
   );
   return found.subscriptions.filter(({ suspended }) => suspended);
-}
-
-async function sideBySide<T>(
-  items: readonly T[],
-  work: (item: T, index: number) => Promise<unknown>,
-): Promise<void> {
-  const left = [...items.entries()];
-  const workNext = async (): Promise<void> => {
-    for (let next = left.shift(); next !== undefined; next = left.shift()) {
-      await work(next[1], next[0]);
-    }
-  };
-  await Promise.all(Array.from({ length: SENDERS }, workNext));
 }

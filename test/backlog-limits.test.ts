@@ -1,0 +1,129 @@
+// What a source takes while no worker is there: all of it arrives, and the source lives.
+
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { after, before, describe, test } from 'node:test';
+
+import { RUN_EVENTS_MAX, SourceClient } from '../dispatch/source-client.ts';
+import { sourceWorkflowId } from '../workflows/messages.ts';
+import {
+  post,
+  postUntilAccepted,
+  startApp,
+  startServer,
+  type TestApp,
+  type TestServer,
+} from './harness.ts';
+import { receivedBy, startCollecting } from './received.ts';
+import { sideBySide } from './side-by-side.ts';
+
+const KIB = 1024;
+
+describe('Without a worker', () => {
+  let server: TestServer;
+  before(async () => {
+    server = await startServer();
+  });
+  after(() => server.stop());
+
+  test('a source takes 6,000 events, and all of them arrive', async () => {
+    const app = await startUncached(server, ['many']);
+    try {
+      const collecting = await startCollecting(app, [['many', 'data.body.json.n >= 0']]);
+      await leaveAlone(app, 'many');
+      const ids = Array.from({ length: 6_000 }, (_, n) => `event ${n}`);
+      await sideBySide(ids, async (id, n) => {
+        const posted = await post(app.ingress.url, { source: 'many', id, body: { n } });
+        assert.deepEqual([posted.status, posted.queued], [202, true]);
+      });
+      await app.startWorker();
+      await postUntilAccepted([app.ingress.url], { source: 'many', id: 'end', body: { n: 0 } });
+      const received = await receivedBy(collecting);
+      assert.equal(received.length, ids.length);
+      assert.deepEqual(received.toSorted(), ids.toSorted());
+    } finally {
+      await app.stop();
+    }
+  });
+
+  test('it takes 300 bodies of 500 KiB, and all of them arrive', async () => {
+    const app = await startUncached(server, ['large']);
+    try {
+      // Each gets as much as one run can hold.
+      const collecting = await Promise.all(
+        Array.from({ length: 10 }, (_, n) =>
+          startCollecting(app, [['large', `data.body.json.share == ${n}`]]),
+        ),
+      );
+      await leaveAlone(app, 'large');
+      const ids = Array.from({ length: 300 }, (_, n) => `event ${n}`);
+      const filling = 'x'.repeat(500 * KIB);
+      await sideBySide(ids, async (id, n) => {
+        const body = { share: n % collecting.length, filling };
+        const posted = await post(app.ingress.url, { source: 'large', id, body });
+        assert.deepEqual([posted.status, posted.queued], [202, true]);
+      });
+      await app.startWorker();
+      const received: string[] = [];
+      for (const [n, handle] of collecting.entries()) {
+        await postUntilAccepted([app.ingress.url], {
+          source: 'large',
+          id: `end ${n}`,
+          body: { share: n },
+        });
+        received.push(...(await receivedBy(handle)));
+      }
+      assert.deepEqual(received.toSorted(), ids.toSorted());
+    } finally {
+      await app.stop();
+    }
+  });
+
+  test('above what its run can hold it answers 503, lives, and loses nothing', async () => {
+    const app = await startUncached(server, ['bounded']);
+    try {
+      const collecting = await startCollecting(app, [['bounded', '']]);
+      await leaveAlone(app, 'bounded');
+      const sources = new SourceClient(app.client);
+      const accepted = await postUntilAccepted([app.ingress.url], {
+        source: 'bounded',
+        id: 'accepted',
+        body: {},
+      });
+      assert.equal(accepted.queued, true);
+      await sideBySide(Array.from({ length: RUN_EVENTS_MAX }), () =>
+        sources.unregister('bounded', [randomUUID()]),
+      );
+      const refused = await fetch(`${app.ingress.url}/webhooks/bounded`, {
+        method: 'POST',
+        headers: { 'idempotency-key': 'refused' },
+      });
+      assert.equal(refused.status, 503);
+      assert.match(refused.headers.get('retry-after') ?? '', /^[1-9]\d*$/);
+      assert.match(
+        ((await refused.json()) as { detail: string }).detail,
+        /backlog of bounded is full/,
+      );
+      const source = app.client.workflow.getHandle(sourceWorkflowId('bounded'));
+      assert.equal((await source.describe()).status.name, 'RUNNING');
+      await app.startWorker();
+      for (const id of ['refused', 'end']) {
+        await postUntilAccepted([app.ingress.url], { source: 'bounded', id, body: {} });
+      }
+      assert.deepEqual(await receivedBy(collecting), ['accepted', 'refused']);
+    } finally {
+      await app.stop();
+    }
+  });
+});
+
+/** Without a cache, a workflow does not wait ten seconds for the worker that ran it last. */
+function startUncached(server: TestServer, sources: readonly string[]): Promise<TestApp> {
+  return startApp(server, { sources, workerOptions: { maxCachedWorkflows: 0 } });
+}
+
+/** Stops the worker, and leaves something in the source that nobody is there to take up. */
+async function leaveAlone(app: TestApp, source: string): Promise<void> {
+  await app.stopWorker();
+  await new SourceClient(app.client).unregister(source, [randomUUID()]);
+}
