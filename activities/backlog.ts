@@ -109,7 +109,7 @@ function countRefused(refused: readonly SubscriptionId[]): Map<number, Subscript
 }
 
 /** Whether the event has yet to reach the subscription: it was there, and nobody has tried. */
-function isFor(entry: PlacedEntry, { seq, from = seq, workflowId }: Subscription): boolean {
-  if (from > entry.place) return false;
+function isFor(entry: PlacedEntry, { seq, workflowId }: Subscription): boolean {
+  if (seq > entry.place) return false;
   return seq > entry.after || entry.leftOver?.includes(workflowId) === true;
 }

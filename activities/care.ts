@@ -1,14 +1,14 @@
 // What a source does of itself: it drops subscriptions whose workflow has ended without a
-// word, and, when somebody has terminated it, asks for the subscriptions that it held.
-
-import { setTimeout as sleep } from 'node:timers/promises';
+// word, and, when somebody has terminated it, reads what it held from its history.
 
 import { Context, heartbeat } from '@temporalio/activity';
 
 import type { SourceClient } from '../dispatch/source-client.ts';
+import type { SourceRuns } from '../dispatch/source-runs.ts';
 import { isGone, type SubscriberClient } from '../dispatch/subscriber-client.ts';
 import { Subscribers } from '../dispatch/subscribers.ts';
 import { runTag, type Subscription, type SubscriptionId } from '../events/subscription.ts';
+import { recoverSource, type Recovered } from './recover-source.ts';
 
 /** How long it may take to know every subscription. */
 const READING_MS_MAX = 10_000;
@@ -19,21 +19,24 @@ const LOOKS_MAX = 8;
 /** How many subscriptions one signal removes. */
 const IDS_MAX = 1_000;
 
-/** Visibility is late: workflows that subscribed just before are found by a second look. */
-const SECOND_LOOK_MS = 3_000;
+/** How many entries of a backlog one answer has: it may have 2 MiB. */
+const ENTRIES_MAX = 3_000;
 
 export interface CareRequest {
   readonly source: string;
 }
 
+export interface RecoverRequest extends CareRequest {
+  readonly skip: number;
+}
+
 export interface CareDeps {
   readonly client: SourceClient;
   readonly subscribers: SubscriberClient;
-  /** Whether workflows can be found by the sources that they subscribe to. */
-  readonly isSearchable: () => Promise<boolean>;
+  readonly runs: SourceRuns;
 }
 
-export function createCareActivities({ client, subscribers, isSearchable }: CareDeps) {
+export function createCareActivities({ client, subscribers, runs }: CareDeps) {
   return {
     /** Removes the subscriptions of workflows that have ended. Gives how many. */
     async nexteventSweep({ source }: CareRequest): Promise<number> {
@@ -54,23 +57,18 @@ export function createCareActivities({ client, subscribers, isSearchable }: Care
       return left.length;
     },
 
-    /** Asks the workflows that may hold subscriptions of the source to register them again. */
-    async nexteventAskToRegister({ source }: CareRequest): Promise<string[]> {
-      if (!(await isSearchable())) return [];
+    /**
+     * What the run before held, and a part of its backlog, of which so many entries are known
+     * already. Nothing if there was no run before.
+     */
+    async nexteventRecover({ source, skip }: RecoverRequest): Promise<Recovered> {
       const { runId = '' } = Context.current().info.workflowExecution ?? {};
-      const asked = new Set<string>();
-      const askNewlyFound = async (): Promise<void> => {
-        for await (const workflowId of subscribers.list(source)) {
-          heartbeat();
-          if (asked.has(workflowId)) continue;
-          if (await subscribers.askToRegister(workflowId, source)) asked.add(workflowId);
-        }
-      };
-      await askNewlyFound();
-      if (asked.size === 0 && !(await subscribers.hadWorkflow(source, runId))) return [];
-      await sleep(SECOND_LOOK_MS);
-      await askNewlyFound();
-      return [...asked];
+      const state = await recoverSource(runs, source, runId);
+      if (state === undefined) return { backlog: [], hasMore: false };
+      const backlog = state.backlog.slice(skip, skip + ENTRIES_MAX);
+      const hasMore = state.backlog.length > skip + backlog.length;
+      if (skip > 0) return { backlog, hasMore };
+      return { state: { ...state, backlog: [] }, backlog, hasMore };
     },
   };
 }

@@ -22,12 +22,6 @@ export interface Registered {
   readonly isSearchable?: boolean;
 }
 
-/** A source that has lost its state asked this workflow to register again. */
-export interface Recovery {
-  readonly source: string;
-  readonly workflowId: string;
-}
-
 type Held = Pick<RegistrationRequest, 'id' | 'source' | 'resolved'>;
 
 export interface RegistrationDeps {
@@ -57,22 +51,14 @@ export function createRegistrationActivities(deps: RegistrationDeps) {
     },
 
     /** For a workflow whose sources may have dropped or suspended what it holds. */
-    async nexteventRegisterAgain(
-      requests: readonly RegistrationRequest[],
-      recovery?: Recovery,
-    ): Promise<void> {
-      const bySource = new Map<string, Registration[]>(recovery && [[recovery.source, []]]);
+    async nexteventRegisterAgain(requests: readonly RegistrationRequest[]): Promise<void> {
+      const bySource = new Map<string, Registration[]>();
       for (const { source: name, resolved, ...registration } of requests) {
         const source = resolved ?? nameOf(name);
         bySource.set(source, [...(bySource.get(source) ?? []), registration]);
       }
       for (const [source, registrations] of bySource) {
-        const recovered = source === recovery?.source ? recovery.workflowId : undefined;
-        await client.register(source, {
-          registrations,
-          again: true,
-          ...(recovered !== undefined && { recovered }),
-        });
+        await client.register(source, { registrations, again: true });
       }
     },
 

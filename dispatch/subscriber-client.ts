@@ -4,9 +4,7 @@ import type { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
 
 import {
-  eventSignal,
   SOURCE_ATTRIBUTE,
-  sourceWorkflowId,
   subscriptionsQuery,
   type HeldDescription,
 } from '../workflows/messages.ts';
@@ -67,37 +65,12 @@ export class SubscriberClient {
   /** Whether the namespace has the search attribute that names the sources of a workflow. */
   async isSearchable(): Promise<boolean> {
     try {
-      await retrying(CALL_MS_MAX, () => this.#attempt(() => this.#count(subscribersOf('-'))));
-      return true;
-    } catch (error) {
-      if (toFailureKind(error) === 'refused') return false;
-      throw error;
-    }
-  }
-
-  /** Running workflows that said that they subscribe to the source: a hint, and late by a little. */
-  async *list(source: string): AsyncIterable<string> {
-    const found = this.#client.workflow.list({ query: subscribersOf(source) });
-    for await (const { workflowId } of found) yield workflowId;
-  }
-
-  /** Whether the source had a workflow before this run. */
-  async hadWorkflow(source: string, runId: string): Promise<boolean> {
-    const query = `WorkflowId = '${sourceWorkflowId(source)}' AND RunId != '${runId}'`;
-    return (await this.#attempt(() => this.#count(query))) > 0;
-  }
-
-  /** Asks a workflow to register what it holds once more. Whether it was there to be asked. */
-  async askToRegister(workflowId: string, source: string): Promise<boolean> {
-    const ask = { to: '', events: [], registerAgain: source };
-    try {
       await retrying(CALL_MS_MAX, () =>
-        this.#attempt(() => this.#client.workflow.getHandle(workflowId).signal(eventSignal, ask)),
+        this.#attempt(() => this.#count(`${SOURCE_ATTRIBUTE} = '-'`)),
       );
       return true;
     } catch (error) {
-      const kind = toFailureKind(error);
-      if (kind === 'gone' || kind === 'refused') return false;
+      if (toFailureKind(error) === 'refused') return false;
       throw error;
     }
   }
@@ -118,9 +91,4 @@ export function isGone(
   { firstRunId }: Pick<Target, 'firstRunId'>,
 ): boolean {
   return described === undefined || !described.isRunning || described.firstRunId !== firstRunId;
-}
-
-/** The names of sources have no quotes in them. */
-function subscribersOf(source: string): string {
-  return `${SOURCE_ATTRIBUTE} = '${source}' AND ExecutionStatus = 'Running'`;
 }

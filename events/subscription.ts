@@ -18,8 +18,6 @@ export interface Registration {
 export interface Subscription extends Registration {
   /** The source's version at which it was registered: its place in the source's order. */
   readonly seq: number;
-  /** It wants events from this version on, if that is not `seq`: it is as old as the source. */
-  readonly from?: number;
   /** When it was registered, in milliseconds since 1970. */
   readonly since?: number;
   /** It gets no events: its workflow takes no more, until it continues as new. */

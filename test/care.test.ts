@@ -2,14 +2,25 @@
 // and recover those that they held when somebody terminates them.
 
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
+
+import { SourceClient } from '../dispatch/source-client.ts';
 
 import {
   SOURCE_TASK_QUEUE,
   SOURCE_WORKFLOW_TYPE,
   sourceWorkflowId,
 } from '../workflows/messages.ts';
-import { post, startApp, startServer, until, untilSubscribed, type TestServer } from './harness.ts';
+import {
+  post,
+  postUntilAccepted,
+  startApp,
+  startServer,
+  until,
+  untilSubscribed,
+  type TestServer,
+} from './harness.ts';
 import { heldBy, untilDispatched } from './observe.ts';
 import { receivedBy, startCollecting } from './received.ts';
 
@@ -111,6 +122,30 @@ describe('A source', () => {
         ['before', ...ids],
       );
       assert.deepEqual(await receivedBy(late), ['quiet']);
+    } finally {
+      await app.stop();
+    }
+  });
+
+  test('that somebody terminates, twice, while there is no worker has its backlog again', async () => {
+    const source = 'backlog';
+    const app = await startApp(server, {
+      sources: [source],
+      workerOptions: { maxCachedWorkflows: 0 },
+    });
+    try {
+      const one = await startCollecting(app, [[source, '']]);
+      await app.stopWorker();
+      const handle = app.client.workflow.getHandle(sourceWorkflowId(source));
+      await new SourceClient(app.client).unregister(source, [randomUUID()]);
+      const ids = ['one', 'two', 'three', 'four'];
+      for (const [index, id] of ids.entries()) {
+        assert.deepEqual((await app.post(source, {}, id)).queued, true);
+        if (index > 0) await handle.terminate('by mistake, and once more');
+      }
+      await app.startWorker();
+      await postUntilAccepted([app.ingress.url], { source, id: 'end', body: {} });
+      assert.deepEqual(await receivedBy(one), ids);
     } finally {
       await app.stop();
     }

@@ -159,7 +159,7 @@ export class NextEventPlugin extends SimplePlugin {
     };
     return {
       nexteventRegister: async (request) => current().nexteventRegister(request),
-      nexteventRegisterAgain: async (...args) => current().nexteventRegisterAgain(...args),
+      nexteventRegisterAgain: async (requests) => current().nexteventRegisterAgain(requests),
       nexteventUnregister: async (ended) => current().nexteventUnregister(ended),
       nexteventSuspend: async (held) => current().nexteventSuspend(held),
     };

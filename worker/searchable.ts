@@ -28,8 +28,7 @@ async function ask(subscribers: SubscriberClient, namespace: string): Promise<bo
 function toWarning(namespace: string): string {
   return (
     `namespace ${namespace} has no search attribute ${SOURCE_ATTRIBUTE}: workflows can not be found ` +
-    'by the sources that they subscribe to, and a source workflow that is terminated can not ' +
-    'recover its subscriptions. To add it: temporal operator search-attribute create ' +
+    'by the sources that they subscribe to. To add it: temporal operator search-attribute create ' +
     `--namespace ${namespace} --name ${SOURCE_ATTRIBUTE} --type KeywordList`
   );
 }

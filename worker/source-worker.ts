@@ -8,10 +8,10 @@ import { createBacklogActivities } from '../activities/backlog.ts';
 import { createCareActivities } from '../activities/care.ts';
 import { Lanes } from '../dispatch/lanes.ts';
 import { SourceClient } from '../dispatch/source-client.ts';
+import { SourceRuns } from '../dispatch/source-runs.ts';
 import { SubscriberClient } from '../dispatch/subscriber-client.ts';
 import { SOURCE_TASK_QUEUE } from '../workflows/messages.ts';
 import { bundleSourceWorkflows } from './bundle.ts';
-import { createSearchable } from './searchable.ts';
 
 /** After the end of a worker, its sources wait so long for it, in milliseconds, before another has them. */
 const STICKY_MS_MAX = 2_000;
@@ -55,7 +55,7 @@ export async function createSourceWorker(options: SourceWorkerOptions): Promise<
       ...createCareActivities({
         client: sources,
         subscribers,
-        isSearchable: createSearchable(subscribers, namespace),
+        runs: new SourceRuns(client),
       }),
     },
   });

@@ -34,7 +34,7 @@ import { inboxDetails } from './details.ts';
 import { Inbox, TRIGGER_SUBSCRIPTION } from './inbox.ts';
 import type { InboxState } from './inbox-state.ts';
 import { eventSignal, subscriptionsQuery, type EventBatch, type TriggerBatch } from './messages.ts';
-import { answerRecovery, registerAgain, release, releaseAll, suspend } from './registration.ts';
+import { registerAgain, release, releaseAll, suspend } from './registration.ts';
 import { onReset } from './reset.ts';
 import { isRunFull } from './run-limits.ts';
 
@@ -161,7 +161,6 @@ function resume(inbox: Inbox): void {
 
 function receive(inbox: Inbox, batch: EventBatch | TriggerBatch): void {
   if ('trigger' in batch) inbox.feed(batch.events);
-  else if (batch.registerAgain !== undefined) answerRecovery(inbox, batch.registerAgain);
   // A workflow id that is used again does not get what its predecessor subscribed to.
   else if (batch.to === workflowInfo().firstExecutionRunId) inbox.receive(batch);
 }

@@ -32,8 +32,6 @@ export interface EventBatch {
   /** The first run of the workflow that subscribed. Any other workflow ignores the batch. */
   readonly to: string;
   readonly events: readonly MatchedEvent[];
-  /** A source that has lost its state asks everybody, whatever `to` says, to register again. */
-  readonly registerAgain?: string;
 }
 
 /** An event with the subscriptions of one workflow that it matched. */
@@ -74,8 +72,6 @@ export const subscriptionsQuery =
 export interface RegisterRequest {
   readonly registrations: readonly Registration[];
   readonly again?: true;
-  /** The workflow that answers with this to `EventBatch.registerAgain`. */
-  readonly recovered?: string;
 }
 
 export interface UnregisterRequest {

@@ -77,13 +77,6 @@ export function registerAgain(inbox: Inbox): void {
   goOn(CancellationScope.nonCancellable(() => nexteventRegisterAgain(requests)));
 }
 
-/** Answers a source that has lost its state, also if there is nothing to register. */
-export function answerRecovery(inbox: Inbox, source: string): void {
-  const requests = inbox.suspended ? [] : inbox.held.map(toRequest);
-  const recovery = { source, workflowId: workflowInfo().workflowId };
-  goOn(CancellationScope.nonCancellable(() => nexteventRegisterAgain(requests, recovery)));
-}
-
 /** Nothing that goes on waits for it, and it is retried for as long as the workflow runs. */
 function goOn(registering: Promise<void>): void {
   registeringAgain = Promise.allSettled([registering, registeringAgain]);

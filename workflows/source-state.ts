@@ -3,14 +3,19 @@
 // version.
 
 import type { Registration, Subscription, SubscriptionId } from '../events/subscription.ts';
-import type {
-  AcceptRequest,
-  Changes,
-  ChangesRequest,
-  PlacedEntry,
-  RegisterRequest,
-  SourceMemo,
-  SuspendRequest,
+import {
+  acceptSignal,
+  registerSignal,
+  suspendSignal,
+  unregisterSignal,
+  type AcceptRequest,
+  type Changes,
+  type ChangesRequest,
+  type PlacedEntry,
+  type RegisterRequest,
+  type SourceMemo,
+  type SuspendRequest,
+  type UnregisterRequest,
 } from './messages.ts';
 
 /** How many removals are remembered, to answer an asker with a version that old. */
@@ -37,37 +42,34 @@ export interface SourceState {
   readonly forgotten: number;
   /** Oldest first. */
   readonly backlog: readonly PlacedEntry[];
-  /** Set while it does not know all of its subscriptions. */
-  readonly recovery?: RecoveryState;
 }
 
-/** A source that lost its state, and has asked the workflows that may hold subscriptions. */
-interface RecoveryState {
-  /** Those asked, once they are known. */
-  readonly asked?: readonly string[];
-  readonly answered: readonly string[];
+/** A signal, and when and in which chain of runs it came. */
+export interface SignalContext {
+  readonly nowMs: number;
+  readonly firstRunId: string;
+}
+
+interface PendingSignal {
+  readonly name: string;
+  readonly argument: unknown;
+  readonly context: SignalContext;
 }
 
 export class Source {
-  readonly #subscriptions: Map<SubscriptionId, Subscription>;
-  readonly #removed: Map<SubscriptionId, number>;
-  #forgotten: number;
-  #backlog: PlacedEntry[];
-  #version: number;
+  readonly #subscriptions = new Map<SubscriptionId, Subscription>();
+  readonly #removed = new Map<SubscriptionId, number>();
+  #forgotten = 0;
+  #backlog: PlacedEntry[] = [];
+  #version = 0;
   #stateBytes = 0;
   #backlogBytes = 0;
   #suspended = 0;
-  #recovery: RecoveryState | undefined;
+  /** What has come while it does not know yet what it held before. */
+  #pending: PendingSignal[] | undefined;
 
   constructor(state: SourceState | undefined) {
-    this.#version = state?.version ?? 0;
-    this.#subscriptions = new Map(state?.subscriptions.map((held) => [held.id, held]));
-    this.#removed = new Map(state?.removals.map(([version, id]) => [id, version]));
-    this.#forgotten = state?.forgotten ?? 0;
-    this.#backlog = [...(state?.backlog ?? [])];
-    this.#recovery = state?.recovery;
-    for (const held of this.#subscriptions.values()) this.#count(held, 1);
-    for (const entry of this.#backlog) this.#backlogBytes += JSON.stringify(entry).length;
+    if (state !== undefined) this.#load(state);
   }
 
   get version(): number {
@@ -97,7 +99,7 @@ export class Source {
   }
 
   get isRecovering(): boolean {
-    return this.#recovery !== undefined;
+    return this.#pending !== undefined;
   }
 
   get memo(): SourceMemo {
@@ -112,25 +114,34 @@ export class Source {
     };
   }
 
+  /** A signal that is not of a known shape comes from elsewhere, and changes nothing. */
+  apply(name: string, argument: unknown, context: SignalContext): void {
+    if (typeof argument !== 'object' || argument === null) return;
+    if (this.#pending !== undefined) {
+      this.#pending.push({ name, argument, context });
+    } else if (name === registerSignal.name && 'registrations' in argument) {
+      this.register(argument as RegisterRequest, context.nowMs);
+    } else if (name === unregisterSignal.name && 'ids' in argument) {
+      this.unregister((argument as UnregisterRequest).ids);
+    } else if (name === acceptSignal.name && 'entries' in argument) {
+      this.accept(argument as AcceptRequest, context.firstRunId);
+    } else if (name === suspendSignal.name && 'undeliverable' in argument) {
+      this.suspend(argument as SuspendRequest);
+    }
+  }
+
   /**
    * Adds subscriptions. One that was removed before stays removed: its registration was
    * overtaken by its end. `again` adds it all the same, and ends its suspension.
    */
-  register(request: RegisterRequest, nowMs: number): void {
-    const { registrations, again, recovered } = request;
+  register({ registrations, again }: RegisterRequest, nowMs: number): void {
     for (const registration of registrations) {
       const held = this.#subscriptions.get(registration.id);
       if (held !== undefined && !(again && held.suspended)) continue;
       if (this.#removed.has(registration.id) && !again) continue;
       this.#drop(registration.id);
       this.#removed.delete(registration.id);
-      // It held the subscription before this source began, and so wants all of its backlog.
-      const from = recovered !== undefined && this.isRecovering ? { from: 0 } : {};
-      this.#put({ ...toRegistration(registration), seq: ++this.#version, ...from, since: nowMs });
-    }
-    if (recovered !== undefined && this.#recovery !== undefined) {
-      const { asked, answered } = this.#recovery;
-      this.#recovery = { ...(asked && { asked }), answered: [...answered, recovered] };
+      this.#put({ ...toRegistration(registration), seq: ++this.#version, since: nowMs });
     }
   }
 
@@ -181,24 +192,17 @@ export class Source {
     }
   }
 
-  /** Nobody knows what the source held before: everybody is going to be asked. */
+  /** What it held before is being read. Signals wait, and take effect after it. */
   beginRecovery(): void {
-    this.#recovery = { answered: [] };
+    this.#pending = [];
   }
 
-  /** These were asked. */
-  asked(workflowIds: readonly string[]): void {
-    if (this.#recovery) this.#recovery = { ...this.#recovery, asked: workflowIds };
-  }
-
-  /** Who has not answered; undefined until it is known who was asked. */
-  get unanswered(): readonly string[] | undefined {
-    const answered = new Set(this.#recovery?.answered);
-    return this.#recovery?.asked?.filter((workflowId) => !answered.has(workflowId));
-  }
-
-  endRecovery(): void {
-    this.#recovery = undefined;
+  /** This is what it held before, if anything. */
+  endRecovery(state: SourceState | undefined): void {
+    const pending = this.#pending ?? [];
+    this.#pending = undefined;
+    if (state !== undefined) this.#load(state);
+    for (const { name, argument, context } of pending) this.apply(name, argument, context);
   }
 
   /** What changed since a version, or a page of all there is. */
@@ -232,8 +236,16 @@ export class Source {
       removals: [...this.#removed].map(([id, version]) => [version, id] as const),
       forgotten: this.#forgotten,
       backlog: this.#backlog,
-      ...(this.#recovery && { recovery: this.#recovery }),
     };
+  }
+
+  #load(state: SourceState): void {
+    this.#version = state.version;
+    for (const held of state.subscriptions) this.#put(held);
+    for (const [version, id] of state.removals) this.#removed.set(id, version);
+    this.#forgotten = state.forgotten;
+    this.#backlog = [...state.backlog];
+    for (const entry of this.#backlog) this.#backlogBytes += JSON.stringify(entry).length;
   }
 
   /** At the end: the order of the map is that of `seq`. */

@@ -22,18 +22,9 @@ import {
 
 import type { createBacklogActivities } from '../activities/backlog.ts';
 import type { createCareActivities } from '../activities/care.ts';
+import type { Recovered } from '../activities/recover-source.ts';
 import type { Event } from '../events/event.ts';
-import {
-  acceptSignal,
-  changesQuery,
-  registerSignal,
-  suspendSignal,
-  unregisterSignal,
-  type AcceptRequest,
-  type RegisterRequest,
-  type SuspendRequest,
-  type UnregisterRequest,
-} from './messages.ts';
+import { changesQuery } from './messages.ts';
 import { sourceDetails } from './details.ts';
 import { Source, type SourceState } from './source-state.ts';
 
@@ -61,16 +52,13 @@ const ENTRIES_PER_DISPATCH = 200;
 /** How often it looks for subscriptions whose workflow ended without a word. */
 export const SWEEP_MS = 10 * 60_000;
 
-/** How long a source that has lost its state waits for the answers of those that it asked. */
-export const RECOVERY_MS_MAX = 2 * 60_000;
-
 const { nexteventDispatchBacklog } = proxyActivities<ReturnType<typeof createBacklogActivities>>({
   startToCloseTimeout: '10 minutes',
   heartbeatTimeout: '5 seconds',
   retry: { initialInterval: 100, maximumInterval: 5_000 },
 });
 
-const { nexteventSweep, nexteventAskToRegister } = proxyActivities<
+const { nexteventSweep, nexteventRecover } = proxyActivities<
   ReturnType<typeof createCareActivities>
 >({
   startToCloseTimeout: '10 minutes',
@@ -112,7 +100,8 @@ async function runSource(input: SourceInput): Promise<void> {
   );
   setDefaultSignalHandler((name, argument) => {
     run.signals += 1;
-    apply(source, name, argument);
+    const { firstExecutionRunId: firstRunId } = workflowInfo();
+    source.apply(name, argument, { nowMs: Date.now(), firstRunId });
   });
   const swept = { at: input.sweptAt ?? workflowInfo().runStartTime.getTime() };
   if (takesCare) takeCare(input, source, swept);
@@ -160,25 +149,13 @@ class Run {
   isOver(source: Source, dispatching: boolean): boolean {
     const { historyLength, runStartTime } = workflowInfo();
     if (Date.now() - runStartTime.getTime() < RUN_MS_MIN) return false;
+    // What has come in the meantime would be lost.
+    if (source.isRecovering) return false;
     // A backlog that grew while there was no worker is dispatched first.
     if (source.carriedBytes > CARRIED_BYTES_MAX) return false;
     if (this.signals >= SIGNALS_PER_RUN_MAX) return true;
     const isLong = this.signals >= this.#signalsMax || historyLength >= HISTORY_EVENTS_PER_RUN;
     return isLong && !dispatching;
-  }
-}
-
-/** A signal that is not of this shape comes from elsewhere, and changes nothing. */
-function apply(source: Source, name: string, argument: unknown): void {
-  if (typeof argument !== 'object' || argument === null) return;
-  if (name === registerSignal.name && 'registrations' in argument) {
-    source.register(argument as RegisterRequest, Date.now());
-  } else if (name === unregisterSignal.name && 'ids' in argument) {
-    source.unregister((argument as UnregisterRequest).ids);
-  } else if (name === acceptSignal.name && 'entries' in argument) {
-    source.accept(argument as AcceptRequest, workflowInfo().firstExecutionRunId);
-  } else if (name === suspendSignal.name && 'undeliverable' in argument) {
-    source.suspend(argument as SuspendRequest);
   }
 }
 
@@ -194,12 +171,17 @@ function takeCare(input: SourceInput, source: Source, swept: { at: number }): vo
   void sweepForEver(input, source, swept);
 }
 
-/** While the source recovers, the backlog takes every event, and waits. */
+/** Somebody has terminated the run before: what it held is in its history. */
 async function recover(name: string, source: Source): Promise<void> {
-  if (source.unanswered === undefined) source.asked(await nexteventAskToRegister({ source: name }));
-  const isOver = (): boolean => source.unanswered?.length === 0;
-  if (!isOver()) await condition(isOver, RECOVERY_MS_MAX);
-  source.endRecovery();
+  const answers: Recovered[] = [];
+  for (let known = 0; answers.at(-1)?.hasMore ?? true;) {
+    const answer = await nexteventRecover({ source: name, skip: known });
+    answers.push(answer);
+    known += answer.backlog.length;
+  }
+  const [first] = answers;
+  const backlog = answers.flatMap((answer) => answer.backlog);
+  source.endRecovery(first?.state && { ...first.state, backlog });
 }
 
 async function sweepForEver(
