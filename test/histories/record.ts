@@ -19,21 +19,25 @@ import { heldBy, startedBy, untilDispatched } from '../observe.ts';
 import { startApp, startServer, until, untilReceived, untilSubscribed } from '../harness.ts';
 import { goOnSignal } from '../workflows/stage.ts';
 
+/** So that a sweep is in the histories of sources. */
+const SWEEP_MS = 3_000;
+
 const server = await startServer();
 // Sources that continue as new soon, so that this is in their histories.
 for (const [source, signalsPerRun] of [
   ['recorded', 20],
   ['chained', 5],
+  ['cared', 1_000],
 ] as const) {
   await server.client.workflow.start(SOURCE_WORKFLOW_TYPE, {
     workflowId: sourceWorkflowId(source),
     taskQueue: SOURCE_TASK_QUEUE,
-    args: [{ source, signalsPerRun }],
+    args: [{ source, signalsPerRun, isFirst: true, sweepMs: SWEEP_MS }],
     memo: { version: 0, backlog: 0, stateBytes: 0 },
   });
 }
 const app = await startApp(server, {
-  sources: ['recorded', 'chained', 'orders', 'approvals', 'fed'],
+  sources: ['recorded', 'chained', 'orders', 'approvals', 'fed', 'cared'],
   triggers: [
     {
       name: 'started',
@@ -55,6 +59,8 @@ await recordRelay();
 await recordApproval();
 await recordChain();
 await recordFed();
+await recordTimed();
+await recordCare();
 
 await app.stop();
 await server.stop();
@@ -172,6 +178,40 @@ async function recordFed(): Promise<void> {
   await handle.signal(goOnSignal);
   await handle.result();
   await keepRuns('fed', handle.workflowId);
+}
+
+/** A wait whose timer has a summary, in a workflow that shows what it subscribes to. */
+async function recordTimed(): Promise<void> {
+  const handle = await app.start('waitInVain', 'cared', 10);
+  await handle.result();
+  await keep('summary', handle.workflowId);
+}
+
+/** A source that sweeps, and the one after it that recovers what it held. */
+async function recordCare(): Promise<void> {
+  const source = server.client.workflow.getHandle(sourceWorkflowId('cared'));
+  const { runId } = await source.describe();
+  const [staying, gone] = await Promise.all(
+    ['staying', 'gone'].map(() =>
+      app.start('listen', { subscriptions: [['cared', '']], count: 1 }),
+    ),
+  );
+  if (staying === undefined || gone === undefined) return;
+  await untilSubscribed(staying, 1);
+  await untilSubscribed(gone, 1);
+  await gone.terminate();
+  await until('it is swept', async () => {
+    return (await heldBy(app.client, 'cared').catch(() => undefined))?.subscriptions.length === 1;
+  });
+  await source.terminate();
+  await keep('swept-source', source.workflowId, runId);
+  await app.startIngress();
+  await until('it has recovered', async () => {
+    return (await heldBy(app.client, 'cared').catch(() => undefined))?.subscriptions.length === 1;
+  });
+  await app.post('cared', {}, 'one');
+  await staying.result();
+  await keep('recovered-source', source.workflowId);
 }
 
 /** Keeps every run of a chain, the newest one last. */
