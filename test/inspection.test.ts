@@ -23,7 +23,7 @@ import {
   type TestApp,
   type TestServer,
 } from './harness.ts';
-import { deliver, startedBy, untilDispatched } from './observe.ts';
+import { count, deliver, historyOf, startedBy, untilDispatched } from './observe.ts';
 import { receivedBy, startCollecting } from './received.ts';
 
 const CLI = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
@@ -112,6 +112,27 @@ describe('In the Temporal UI', () => {
       for (const { description } of own) assert.ok(description);
     }
     await handle.terminate();
+  });
+});
+
+describe('In a namespace without the search attribute', () => {
+  test('one line says so, and everything else works', async (t) => {
+    const warn = t.mock.method(console, 'warn', () => {});
+    const bare = await startServer({ searchAttributes: {} });
+    const app = await startApp(bare, { sources: ['bare'] });
+    try {
+      const collecting = await startCollecting(app, [['bare', '']]);
+      await deliver(app, 'bare', {}, 'one');
+      await deliver(app, 'bare', {}, 'end');
+      assert.deepEqual(await receivedBy(collecting), ['one']);
+      const history = await historyOf(collecting);
+      assert.equal(count(history, 'upsert_workflow_search_attributes'), 0);
+      const lines = warn.mock.calls.map(({ arguments: [line] }) => String(line));
+      assert.equal(lines.filter((line) => line.includes('NextEventSource')).length, 1);
+    } finally {
+      await app.stop();
+      await bare.stop();
+    }
   });
 });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
+import { replaySource } from '../activities/recover-source.ts';
 import type { Registration } from '../events/subscription.ts';
 import { PAGE_BYTES_MAX, REMOVALS_MAX, Source } from '../workflows/source-state.ts';
 
@@ -104,6 +105,99 @@ describe('the state of a source', () => {
     assert.equal(source.stateBytes, 0);
   });
 });
+
+describe('what a source held when it was terminated', () => {
+  const first = started({ source: 'shop', isFirst: true });
+
+  test('is what its signals made of what it began with', () => {
+    const before = sourceWith('a', 'b');
+    const source = replaySource([
+      started({ source: 'shop', state: before.toState() }),
+      signal('register', { registrations: [registrationOf('c')] }),
+      signal('unregister', { ids: ['a'] }),
+      signal('accept', { entries: [{ eventId: 'e1', after: 3, chain: 'first' }] }),
+      signal('accept', { entries: [{ eventId: 'e2', after: 3, chain: 'another' }] }),
+      signal('suspend', { ids: ['b'], undeliverable: 2 }),
+      signal('of somebody else', {}),
+    ]);
+    assert.deepEqual(idsOf(source), ['c', 'b']);
+    assert.deepEqual(
+      source.backlog.map(({ eventId, after, place }) => [eventId, after, place]),
+      [
+        ['e1', 3, 4],
+        ['e2', 0, 4],
+      ],
+    );
+    assert.equal(source.version, 5);
+  });
+
+  test('is without what was dispatched of its backlog, and with what was not', () => {
+    const entries = ['e1', 'e2', 'e3'].map((eventId) => ({ eventId, after: 0 }));
+    const source = replaySource([
+      first,
+      signal('accept', { entries }),
+      dispatch('7', 2),
+      completed('7'),
+      dispatch('9', 1),
+    ]);
+    assert.deepEqual(
+      source.backlog.map(({ eventId }) => eventId),
+      ['e3'],
+    );
+  });
+
+  test('is what it recovered itself, and is not known before', () => {
+    const state = sourceWith('a').toState();
+    const changes = [
+      started({ source: 'shop' }),
+      signal('register', { registrations: [registrationOf('late')] }),
+    ];
+    assert.equal(replaySource(changes).isRecovering, true);
+    const source = replaySource([
+      ...changes,
+      recover('1'),
+      completed('1', { state, backlog: [entry('e1')], hasMore: true }),
+      recover('2'),
+      completed('2', { backlog: [entry('e2')], hasMore: false }),
+    ]);
+    assert.equal(source.isRecovering, false);
+    assert.deepEqual(idsOf(source), ['a', 'late']);
+    assert.deepEqual(
+      source.backlog.map(({ eventId }) => eventId),
+      ['e1', 'e2'],
+    );
+  });
+});
+
+function started(input: object) {
+  return { kind: 'started', input, firstRunId: 'first' } as const;
+}
+
+function signal(name: string, argument: unknown) {
+  return { kind: 'signal', name, argument, at: 5 } as const;
+}
+
+function dispatch(id: string, count: number) {
+  const entries = Array.from({ length: count }, () => ({}));
+  return {
+    kind: 'scheduled',
+    id,
+    type: 'nexteventDispatchBacklog',
+    input: { source: 'shop', entries },
+  } as const;
+}
+
+function recover(id: string) {
+  return { kind: 'scheduled', id, type: 'nexteventRecover', input: {} } as const;
+}
+
+function completed(id: string, result?: unknown) {
+  return { kind: 'completed', id, result } as const;
+}
+
+function entry(eventId: string) {
+  return { eventId, after: 0, place: 1 };
+}
 
 function register(source: Source, registrations: readonly Registration[]): void {
   source.register({ registrations }, 0);

@@ -3,20 +3,23 @@ import { SOURCE_ATTRIBUTE } from '../workflows/messages.ts';
 
 /**
  * Whether the namespace has the search attribute that names the sources of a workflow. Asked
- * once; where it is missing, one line says what that means.
+ * at once, and only once; where it is missing, one line says what that means.
  */
 export function createSearchable(
   subscribers: SubscriberClient,
   namespace: string,
 ): () => Promise<boolean> {
   let known: Promise<boolean> | undefined;
-  return () => {
+  const isSearchable = (): Promise<boolean> => {
     known ??= ask(subscribers, namespace).catch((error: unknown) => {
       known = undefined;
       throw error;
     });
     return known;
   };
+  // Whoever needs to know it asks again.
+  isSearchable().catch(() => {});
+  return isSearchable;
 }
 
 async function ask(subscribers: SubscriberClient, namespace: string): Promise<boolean> {
