@@ -4,6 +4,7 @@
 import { Context, heartbeat } from '@temporalio/activity';
 
 import type { SourceClient } from '../dispatch/source-client.ts';
+import { sideBySide } from '../dispatch/side-by-side.ts';
 import type { SourceRuns } from '../dispatch/source-runs.ts';
 import { isGone, type SubscriberClient } from '../dispatch/subscriber-client.ts';
 import { Subscribers } from '../dispatch/subscribers.ts';
@@ -48,7 +49,8 @@ export function createCareActivities({ client, subscribers, runs }: CareDeps) {
         byWorkflow.set(held.workflowId, [...(byWorkflow.get(held.workflowId) ?? []), held]);
       }
       const left: SubscriptionId[] = [];
-      await sideBySide([...byWorkflow], async ([workflowId, held]) => {
+      await sideBySide(byWorkflow, LOOKS_MAX, async ([workflowId, held]) => {
+        heartbeat();
         left.push(...(await leftBy(subscribers, workflowId, held)));
       });
       for (let at = 0; at < left.length; at += IDS_MAX) {
@@ -98,15 +100,4 @@ async function leftBy(
 
 function toIds(subscriptions: readonly Subscription[]): SubscriptionId[] {
   return subscriptions.map(({ id }) => id);
-}
-
-async function sideBySide<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const left = [...items];
-  const workNext = async (): Promise<void> => {
-    for (let item = left.shift(); item !== undefined; item = left.shift()) {
-      heartbeat();
-      await work(item);
-    }
-  };
-  await Promise.all(Array.from({ length: LOOKS_MAX }, workNext));
 }

@@ -1,7 +1,9 @@
 // What operators see: the sources, and who waits for what.
 
 import type { Subscription, SubscriptionId } from '../events/subscription.ts';
+import type { HeldDescription } from '../workflows/messages.ts';
 import type { MatchFailure } from './match-failures.ts';
+import { sideBySide } from './side-by-side.ts';
 import type { SourceClient } from './source-client.ts';
 import type { SourceDispatcher } from './source-dispatcher.ts';
 import type { SubscriberClient } from './subscriber-client.ts';
@@ -127,16 +129,13 @@ export class Inspection {
 
   /** What the workflows themselves say of their subscriptions. */
   async #askAll(subscriptions: readonly Subscription[]) {
-    const left = [...new Set(subscriptions.map(({ workflowId }) => workflowId))];
-    const known = new Map<SubscriptionId, { readonly received: number; readonly unread: number }>();
-    const askNext = async (): Promise<void> => {
-      for (let workflowId = left.shift(); workflowId !== undefined; workflowId = left.shift()) {
-        // One that does not answer is shown without numbers.
-        const held = await this.#deps.subscribers.held(workflowId, ANSWER_MS_MAX).catch(() => []);
-        for (const one of held) known.set(one.id, one);
-      }
-    };
-    await Promise.all(Array.from({ length: ASKED_MAX }, askNext));
+    const workflowIds = new Set(subscriptions.map(({ workflowId }) => workflowId));
+    const known = new Map<SubscriptionId, HeldDescription>();
+    await sideBySide(workflowIds, ASKED_MAX, async (workflowId) => {
+      // One that does not answer is shown without numbers.
+      const held = await this.#deps.subscribers.held(workflowId, ANSWER_MS_MAX).catch(() => []);
+      for (const one of held) known.set(one.id, one);
+    });
     return known;
   }
 }

@@ -5,19 +5,16 @@ import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 
 import { RUN_EVENTS_MAX, SourceClient } from '../dispatch/source-client.ts';
+import { sideBySide } from '../dispatch/side-by-side.ts';
 import { sourceWorkflowId } from '../workflows/messages.ts';
-import {
-  post,
-  postUntilAccepted,
-  startApp,
-  startServer,
-  type TestApp,
-  type TestServer,
-} from './harness.ts';
+import { post, postUntilAccepted, startServer, startUncached, type TestServer } from './harness.ts';
+import { leaveAlone } from './observe.ts';
 import { receivedBy, startCollecting } from './received.ts';
-import { sideBySide } from './side-by-side.ts';
 
 const KIB = 1024;
+
+/** How many requests are on their way at once. */
+const SENDERS = 48;
 
 describe('Without a worker', () => {
   let server: TestServer;
@@ -27,12 +24,12 @@ describe('Without a worker', () => {
   after(() => server.stop());
 
   test('a source takes 6,000 events, and all of them arrive', async () => {
-    const app = await startUncached(server, ['many']);
+    const app = await startUncached(server, { sources: ['many'] });
     try {
       const collecting = await startCollecting(app, [['many', 'data.body.json.n >= 0']]);
       await leaveAlone(app, 'many');
       const ids = Array.from({ length: 6_000 }, (_, n) => `event ${n}`);
-      await sideBySide(ids, async (id, n) => {
+      await sideBySide(ids.entries(), SENDERS, async ([n, id]) => {
         const posted = await post(app.ingress.url, { source: 'many', id, body: { n } });
         assert.deepEqual([posted.status, posted.queued], [202, true]);
       });
@@ -47,7 +44,7 @@ describe('Without a worker', () => {
   });
 
   test('it takes 300 bodies of 500 KiB, and all of them arrive', async () => {
-    const app = await startUncached(server, ['large']);
+    const app = await startUncached(server, { sources: ['large'] });
     try {
       // Each gets as much as one run can hold.
       const collecting = await Promise.all(
@@ -58,7 +55,7 @@ describe('Without a worker', () => {
       await leaveAlone(app, 'large');
       const ids = Array.from({ length: 300 }, (_, n) => `event ${n}`);
       const filling = 'x'.repeat(500 * KIB);
-      await sideBySide(ids, async (id, n) => {
+      await sideBySide(ids.entries(), SENDERS, async ([n, id]) => {
         const body = { share: n % collecting.length, filling };
         const posted = await post(app.ingress.url, { source: 'large', id, body });
         assert.deepEqual([posted.status, posted.queued], [202, true]);
@@ -80,7 +77,7 @@ describe('Without a worker', () => {
   });
 
   test('above what its run can hold it answers 503, lives, and loses nothing', async () => {
-    const app = await startUncached(server, ['bounded']);
+    const app = await startUncached(server, { sources: ['bounded'] });
     try {
       const collecting = await startCollecting(app, [['bounded', '']]);
       await leaveAlone(app, 'bounded');
@@ -91,7 +88,7 @@ describe('Without a worker', () => {
         body: {},
       });
       assert.equal(accepted.queued, true);
-      await sideBySide(Array.from({ length: RUN_EVENTS_MAX }), () =>
+      await sideBySide(Array.from({ length: RUN_EVENTS_MAX }), SENDERS, () =>
         sources.unregister('bounded', [randomUUID()]),
       );
       const refused = await fetch(`${app.ingress.url}/webhooks/bounded`, {
@@ -116,14 +113,3 @@ describe('Without a worker', () => {
     }
   });
 });
-
-/** Without a cache, a workflow does not wait ten seconds for the worker that ran it last. */
-function startUncached(server: TestServer, sources: readonly string[]): Promise<TestApp> {
-  return startApp(server, { sources, workerOptions: { maxCachedWorkflows: 0 } });
-}
-
-/** Stops the worker, and leaves something in the source that nobody is there to take up. */
-async function leaveAlone(app: TestApp, source: string): Promise<void> {
-  await app.stopWorker();
-  await new SourceClient(app.client).unregister(source, [randomUUID()]);
-}

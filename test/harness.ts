@@ -96,6 +96,11 @@ export async function startApp(server: TestServer, options: AppOptions): Promise
   return app;
 }
 
+/** Without a cache, a workflow does not wait ten seconds for the worker that ran it last. */
+export function startUncached(server: TestServer, options: AppOptions): Promise<TestApp> {
+  return startApp(server, { ...options, workerOptions: { maxCachedWorkflows: 0 } });
+}
+
 /** What an ingress answered. */
 export type Posted = Answer;
 

@@ -2,19 +2,18 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 
-import { SourceClient } from '../dispatch/source-client.ts';
 import {
   post,
   postUntilAccepted,
-  startApp,
   startServer,
+  startUncached,
   until,
   untilSubscribed,
-  type AppOptions,
   type Posted,
   type TestApp,
   type TestServer,
 } from './harness.ts';
+import { leaveAlone } from './observe.ts';
 import { receivedBy, resultOf, startCollecting } from './received.ts';
 import { startRestartableServer } from './restartable.ts';
 
@@ -37,7 +36,7 @@ describe('While there is no worker', () => {
       const all = await startCollecting(app, [['away', '']]);
       const even = await startCollecting(app, [['away', 'data.body.json.even']]);
       const ended = await startCollecting(app, [['away', '']]);
-      await goAway(app, 'away');
+      await leaveAlone(app, 'away');
       // They subscribe as soon as there is a worker, before the events have been dispatched.
       const late = await app.start('collect', { subscriptions: [['away', '']] });
       await ended.terminate();
@@ -114,7 +113,7 @@ describe('While there is no worker', () => {
     });
     try {
       const collecting = await startCollecting(app, [[source, '']]);
-      await goAway(app, source);
+      await leaveAlone(app, source);
       for (const id of ['one', 'one', 'two', 'one']) {
         const posted = await postInTime(app, source, { id, body: { start: true } });
         assert.deepEqual([posted.status, posted.queued], [202, true]);
@@ -163,17 +162,6 @@ describe('While Temporal is away', () => {
     }
   });
 });
-
-/** Without a cache, a workflow does not wait ten seconds for the worker that ran it last. */
-function startUncached(server: TestServer, options: AppOptions): Promise<TestApp> {
-  return startApp(server, { ...options, workerOptions: { maxCachedWorkflows: 0 } });
-}
-
-/** Stops the worker, and leaves something in the source that nobody is there to take up. */
-async function goAway(app: TestApp, source: string): Promise<void> {
-  await app.stopWorker();
-  await new SourceClient(app.client).unregister(source, [randomUUID()]);
-}
 
 interface Posting {
   readonly id: string;

@@ -1,9 +1,12 @@
 // How tests post events whose arrival they can rely on, and look at what a source holds
 // and at what a workflow's history says.
 
+import { randomUUID } from 'node:crypto';
+
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import proto from '@temporalio/proto';
 
+import { SourceClient } from '../dispatch/source-client.ts';
 import type { Subscription } from '../events/subscription.ts';
 import { changesQuery, sourceWorkflowId } from '../workflows/messages.ts';
 import { until, type Posted, type TestApp } from './harness.ts';
@@ -52,6 +55,12 @@ export async function warmUp(app: TestApp, source: string): Promise<void> {
     const { raw } = await app.client.workflow.getHandle(sourceWorkflowId(source)).describe();
     return !raw.pendingWorkflowTask;
   });
+}
+
+/** Stops the worker, and leaves something in the source that nobody is there to take up. */
+export async function leaveAlone(app: TestApp, source: string): Promise<void> {
+  await app.stopWorker();
+  await new SourceClient(app.client).unregister(source, [randomUUID()]);
 }
 
 /** The filter of a subscription that gets no event of `warmUp`. */

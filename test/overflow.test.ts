@@ -7,6 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import type { WorkflowHandle } from '@temporalio/client';
 
 import { freePort } from '../dev/ports.ts';
+import { sideBySide } from '../dispatch/side-by-side.ts';
 import { eventSignal } from '../workflows/messages.ts';
 import { SIGNALS_PER_RUN_MAX } from '../workflows/run-limits.ts';
 import {
@@ -15,6 +16,7 @@ import {
   progressOf,
   startApp,
   startServer,
+  startUncached,
   until,
   untilSubscribed,
   type TestApp,
@@ -22,10 +24,12 @@ import {
 } from './harness.ts';
 import { goOn } from './observe.ts';
 import { receivedBy, resultOf, startCollecting } from './received.ts';
-import { sideBySide } from './side-by-side.ts';
 import type { HoardInput } from './workflows/hoarding.ts';
 
 const KIB = 1024;
+
+/** How many requests are on their way at once. */
+const SENDERS = 48;
 
 /** What the server lets a namespace do. */
 const REQUESTS_PER_SECOND = 50;
@@ -82,7 +86,7 @@ describe('A subscriber that does not read', () => {
       const hoarding = await app.start('hoard', { source: 'signalled', received: [] });
       await untilSubscribed(hoarding, 1);
       // Of those that a reused workflow id would get: they count, and are for nobody.
-      await sideBySide(Array.from({ length: SIGNALS_PER_RUN_MAX }), () =>
+      await sideBySide(Array.from({ length: SIGNALS_PER_RUN_MAX }), SENDERS, () =>
         hoarding.signal(eventSignal, { to: '', events: [] }),
       );
       await until(
@@ -101,7 +105,7 @@ describe('A subscriber that does not read', () => {
   });
 
   test('and has no worker is sent no more than it survives; what it misses is counted', async () => {
-    const app = await startUncached(server, ['unattended']);
+    const app = await startUncached(server, { sources: ['unattended'] });
     try {
       const hoarding = await app.start('hoard', { source: 'unattended', received: [] });
       await untilSubscribed(hoarding, 1);
@@ -160,7 +164,7 @@ describe('A server that is overloaded', () => {
       const ids = Array.from({ length: 300 }, (_, n) => `event ${n}`);
       const answers = new Map<number, number>();
       const requestsBefore = await requestsAt(metricsPort);
-      await sideBySide(ids, async (id) => {
+      await sideBySide(ids, SENDERS, async (id) => {
         const source = { source: 'busy', id, body: { start: true } };
         const { status } = await post(app.ingress.url, source);
         answers.set(status, (answers.get(status) ?? 0) + 1);
@@ -192,11 +196,6 @@ async function requestsAt(metricsPort: number): Promise<number> {
     if (OF_THE_INGRESS.includes(operation)) requests += Number(count);
   }
   return requests;
-}
-
-/** Without a cache, a workflow does not wait ten seconds for the worker that ran it last. */
-function startUncached(server: TestServer, sources: readonly string[]): Promise<TestApp> {
-  return startApp(server, { sources, workerOptions: { maxCachedWorkflows: 0 } });
 }
 
 /** Posts large events until the source has heard that the workflow takes no more. */
