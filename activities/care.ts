@@ -8,8 +8,9 @@ import { sideBySide } from '../dispatch/side-by-side.ts';
 import type { SourceRuns } from '../dispatch/source-runs.ts';
 import { isGone, type SubscriberClient } from '../dispatch/subscriber-client.ts';
 import { Subscribers } from '../dispatch/subscribers.ts';
+import type { Recovered } from '../workflows/source-state.ts';
 import { runTag, type Subscription, type SubscriptionId } from '../events/subscription.ts';
-import { recoverSource, type Recovered } from './recover-source.ts';
+import { recoverSource } from './recover-source.ts';
 
 /** How long it may take to know every subscription. */
 const READING_MS_MAX = 10_000;

@@ -3,18 +3,13 @@
 // backlog that was dispatched. The same pure steps as in the workflow make the state again.
 
 import type { SourceChange, SourceRuns } from '../dispatch/source-runs.ts';
-import type { PlacedEntry } from '../workflows/messages.ts';
-import type { SourceInput } from '../workflows/source.ts';
-import { Source, type SourceState } from '../workflows/source-state.ts';
+import {
+  Source,
+  type Recovered,
+  type SourceInput,
+  type SourceState,
+} from '../workflows/source-state.ts';
 import type { BacklogRequest } from './backlog.ts';
-
-/** What the run before held, and a part of its backlog: an answer has at most 2 MiB. */
-export interface Recovered {
-  /** Without its backlog, and only in the first answer. Absent if there was no run before. */
-  readonly state?: SourceState;
-  readonly backlog: readonly PlacedEntry[];
-  readonly hasMore: boolean;
-}
 
 /** The state that the run before this one had at its end; undefined if there was none. */
 export async function recoverSource(

@@ -8,24 +8,14 @@ import { UnavailableError } from './errors.ts';
 import { Inspection } from './inspection.ts';
 import { Lanes } from './lanes.ts';
 import { SourceClient } from './source-client.ts';
-import { SourceDispatcher } from './source-dispatcher.ts';
+import { SourceDispatcher, type Dispatched } from './source-dispatcher.ts';
 import { SubscriberClient } from './subscriber-client.ts';
 import { Triggers } from './triggers.ts';
 
+export type { Dispatched } from './source-dispatcher.ts';
+
 /** A workflow that takes no signal for this long gets its part of the event from the backlog. */
 const STUCK_MS = 2_000;
-
-/** Where an event went. */
-export interface Dispatched {
-  /** The ids of the workflows that it started, now or when it came before, or fed. */
-  readonly started: readonly string[];
-  /** How many workflows were signalled. */
-  readonly signalled: number;
-  /** How many triggers and subscriptions of its source did not want it. */
-  readonly unmatched: number;
-  /** It is in the backlog of its source, which signals those that want it. */
-  readonly queued: boolean;
-}
 
 export interface Dispatcher {
   /**

@@ -10,7 +10,6 @@ import type { Event } from '../events/event.ts';
 import type { Subscription } from '../events/subscription.ts';
 import { BacklogWriter, LEAVE_MS, untilAcknowledgeable } from './backlog.ts';
 import { Deferred } from './deferred.ts';
-import type { Dispatched } from './dispatcher.ts';
 import { UnavailableError } from './errors.ts';
 import { toFailureKind } from './failures.ts';
 import type { Lanes, Outcome, Target } from './lanes.ts';
@@ -33,6 +32,18 @@ const IN_USE_MS = 30_000;
 const FULL_RETRY_SECONDS = 10;
 
 type Decision = 'fast' | 'slow' | 'overloaded';
+
+/** Where an event went. */
+export interface Dispatched {
+  /** The ids of the workflows that it started, now or when it came before, or fed. */
+  readonly started: readonly string[];
+  /** How many workflows were signalled. */
+  readonly signalled: number;
+  /** How many triggers and subscriptions of its source did not want it. */
+  readonly unmatched: number;
+  /** It is in the backlog of its source, which signals those that want it. */
+  readonly queued: boolean;
+}
 
 interface Signalled {
   readonly target: Target;

@@ -3,13 +3,13 @@
 import type { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
 
+import type { Subscription } from '../events/subscription.ts';
 import {
   SOURCE_ATTRIBUTE,
   subscriptionsQuery,
   type HeldDescription,
 } from '../workflows/messages.ts';
 import { retrying, toFailureKind } from './failures.ts';
-import type { Target } from './lanes.ts';
 import { CALL_MS_MAX } from './source-client.ts';
 
 const { WORKFLOW_EXECUTION_STATUS_RUNNING: RUNNING } =
@@ -88,7 +88,7 @@ export class SubscriberClient {
 /** Whether the subscriptions of this target can be dropped: its workflow has ended. */
 export function isGone(
   described: SubscriberDescription | undefined,
-  { firstRunId }: Pick<Target, 'firstRunId'>,
+  { firstRunId }: Pick<Subscription, 'firstRunId'>,
 ): boolean {
   return described === undefined || !described.isRunning || described.firstRunId !== firstRunId;
 }

@@ -44,6 +44,28 @@ export interface SourceState {
   readonly backlog: readonly PlacedEntry[];
 }
 
+/** What a run of a source workflow begins with. */
+export interface SourceInput {
+  readonly source: string;
+  readonly state?: SourceState;
+  /** When it was last swept, in milliseconds since 1970. */
+  readonly sweptAt?: number;
+  /** Who started it had just seen that there was no such source, so that nothing is missing. */
+  readonly isFirst?: true;
+  /** For tests: a smaller number of signals per run. */
+  readonly signalsPerRun?: number;
+  /** For tests: a shorter time between sweeps. */
+  readonly sweepMs?: number;
+}
+
+/** What the run before held, and a part of its backlog: an answer has at most 2 MiB. */
+export interface Recovered {
+  /** Without its backlog, and only in the first answer. Absent if there was no run before. */
+  readonly state?: SourceState;
+  readonly backlog: readonly PlacedEntry[];
+  readonly hasMore: boolean;
+}
+
 /** A signal, and when and in which chain of runs it came. */
 export interface SignalContext {
   readonly nowMs: number;

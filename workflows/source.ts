@@ -22,11 +22,10 @@ import {
 
 import type { createBacklogActivities } from '../activities/backlog.ts';
 import type { createCareActivities } from '../activities/care.ts';
-import type { Recovered } from '../activities/recover-source.ts';
 import type { Event } from '../events/event.ts';
 import { changesQuery } from './messages.ts';
 import { sourceDetails } from './details.ts';
-import { Source, type SourceState } from './source-state.ts';
+import { Source, type Recovered, type SourceInput } from './source-state.ts';
 
 /**
  * After this many signals, or events in its history, a run continues as new. The server would
@@ -65,19 +64,6 @@ const { nexteventSweep, nexteventRecover } = proxyActivities<
   heartbeatTimeout: '30 seconds',
   retry: { initialInterval: 500, maximumInterval: 10_000 },
 });
-
-export interface SourceInput {
-  readonly source: string;
-  readonly state?: SourceState;
-  /** When it was last swept, in milliseconds since 1970. */
-  readonly sweptAt?: number;
-  /** Who started it had just seen that there was no such source, so that nothing is missing. */
-  readonly isFirst?: true;
-  /** For tests: a smaller number of signals per run. */
-  readonly signalsPerRun?: number;
-  /** For tests: a shorter time between sweeps. */
-  readonly sweepMs?: number;
-}
 
 /** Runs for ever: a request to cancel it is ignored, because others rely on what it holds. */
 export function nexteventSource(input: SourceInput): Promise<void> {
