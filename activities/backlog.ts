@@ -41,12 +41,11 @@ export function createBacklogActivities(deps: BacklogDeps) {
         subscribersOf.get(source) ??
         new Subscribers(source, deps.client, { readingMsMax: READING_MS_MAX });
       subscribersOf.set(source, subscribers);
-      const reading = await subscribers.read();
-      if (reading.kind !== 'current') throw new Error(`the subscriptions of ${source} are unknown`);
-
       let done = Number(Context.current().info.heartbeatDetails ?? 0);
       const beat = setInterval(() => heartbeat(done), HEARTBEAT_MS);
       try {
+        const { kind } = await subscribers.read();
+        if (kind !== 'current') throw new Error(`the subscriptions of ${source} are unknown`);
         while (done < entries.length) {
           Context.current().cancellationSignal.throwIfAborted();
           const chunk = entries.slice(done, done + IN_FLIGHT_MAX);
@@ -63,7 +62,7 @@ export function createBacklogActivities(deps: BacklogDeps) {
 /** Events are loaded side by side, and signalled in order. */
 async function dispatchEntries(
   { client, lanes }: BacklogDeps,
-  { source, index }: Subscribers,
+  { source, index, suspended, version }: Subscribers,
   entries: readonly PlacedEntry[],
 ): Promise<void> {
   const load = (id: string) => retrying(CALL_MS_MAX, () => client.loadEvent(id));
@@ -77,9 +76,12 @@ async function dispatchEntries(
   const signals = entries.flatMap((entry, place) => {
     const event = events[place];
     if (event === undefined) return [];
-    const { matches } = matchSubscribers(index, event, (subscription) =>
-      isFor(entry, subscription),
-    );
+    const isWanted = (subscription: Subscription): boolean => isFor(entry, subscription);
+    // These took no more when its turn came.
+    for (const missed of matchSubscribers(suspended, event, isWanted).matches) {
+      refused.push(...missed.subscriptions);
+    }
+    const { matches } = matchSubscribers(index, event, isWanted);
     return matches.map(async ({ target, subscriptions }) => {
       const outcome = await lanes.push(target, { event, subscriptions });
       if (outcome === 'gone') gone.push(...subscriptions);
@@ -95,7 +97,7 @@ async function dispatchEntries(
   await Promise.all(signals);
   if (gone.length > 0) await client.unregister(source, gone);
   for (const [undeliverable, ids] of countRefused(refused)) {
-    await client.suspend(source, { ids, undeliverable });
+    await client.suspend(source, { ids, undeliverable, upTo: version });
   }
 }
 

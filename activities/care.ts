@@ -8,7 +8,7 @@ import { sideBySide } from '../dispatch/side-by-side.ts';
 import type { SourceRuns } from '../dispatch/source-runs.ts';
 import { isGone, type SubscriberClient } from '../dispatch/subscriber-client.ts';
 import { Subscribers } from '../dispatch/subscribers.ts';
-import type { Recovered } from '../workflows/source-state.ts';
+import type { Recovered, SourceState } from '../workflows/source-records.ts';
 import { runTag, type Subscription, type SubscriptionId } from '../events/subscription.ts';
 import { recoverSource } from './recover-source.ts';
 
@@ -18,18 +18,27 @@ const READING_MS_MAX = 10_000;
 /** How many workflows are looked at side by side. */
 const LOOKS_MAX = 8;
 
-/** How many subscriptions one signal removes. */
-const IDS_MAX = 1_000;
+/** About how much of a backlog one answer has, in bytes: it may have 2 MiB. */
+const PAGE_BYTES = 512 * 1024;
 
-/** How many entries of a backlog one answer has: it may have 2 MiB. */
-const ENTRIES_MAX = 3_000;
+/** How often a run before is looked for that should be there, with up to 10 seconds between. */
+const ATTEMPTS_MAX = 8;
+
+/** How often the server hears that it is at work. */
+const HEARTBEAT_MS = 5_000;
+
+/** After so many workflows that do not answer, no more are asked in a sweep. */
+const SILENT_MAX = 20;
 
 export interface CareRequest {
   readonly source: string;
 }
 
 export interface RecoverRequest extends CareRequest {
-  readonly skip: number;
+  /** How many entries of the backlog are known. Nothing is, not even the state, if it is not set. */
+  readonly skip?: number | undefined;
+  /** The run to recover from, or one of its chain, if it is known. */
+  readonly previousRunId?: string | undefined;
 }
 
 export interface CareDeps {
@@ -40,7 +49,7 @@ export interface CareDeps {
 
 export function createCareActivities({ client, subscribers, runs }: CareDeps) {
   return {
-    /** Removes the subscriptions of workflows that have ended. Gives how many. */
+    /** Removes the subscriptions that nobody holds any more. Gives how many. */
     async nexteventSweep({ source }: CareRequest): Promise<number> {
       const copy = new Subscribers(source, client, { readingMsMax: READING_MS_MAX });
       const reading = await copy.read();
@@ -49,54 +58,105 @@ export function createCareActivities({ client, subscribers, runs }: CareDeps) {
       for (const held of copy.subscriptions) {
         byWorkflow.set(held.workflowId, [...(byWorkflow.get(held.workflowId) ?? []), held]);
       }
-      const left: SubscriptionId[] = [];
+      const sweep = new Sweep(subscribers);
+      let removed = 0;
       await sideBySide(byWorkflow, LOOKS_MAX, async ([workflowId, held]) => {
         heartbeat();
-        left.push(...(await leftBy(subscribers, workflowId, held)));
+        const { left, revived } = await sweep.look(workflowId, held);
+        removed += left.length;
+        // What has been registered anew since the copy was made is somebody's.
+        if (left.length > 0) await client.unregister(source, left, copy.version);
+        if (revived.length > 0) {
+          await client.register(source, { registrations: revived, again: true });
+        }
       });
-      for (let at = 0; at < left.length; at += IDS_MAX) {
-        await client.unregister(source, left.slice(at, at + IDS_MAX));
-      }
-      return left.length;
+      return removed;
     },
 
     /**
-     * What the run before held, and a part of its backlog, of which so many entries are known
-     * already. Nothing if there was no run before.
+     * What the run before held: first its state, then its backlog in parts. Nothing if there was
+     * no run before.
      */
-    async nexteventRecover({ source, skip }: RecoverRequest): Promise<Recovered> {
+    async nexteventRecover({ source, skip, previousRunId }: RecoverRequest): Promise<Recovered> {
       const { runId = '' } = Context.current().info.workflowExecution ?? {};
-      const state = await recoverSource(runs, source, runId);
-      if (state === undefined) return { backlog: [], hasMore: false };
-      const backlog = state.backlog.slice(skip, skip + ENTRIES_MAX);
-      const hasMore = state.backlog.length > skip + backlog.length;
-      if (skip > 0) return { backlog, hasMore };
-      return { state: { ...state, backlog: [] }, backlog, hasMore };
+      const beat = setInterval(() => heartbeat(), HEARTBEAT_MS);
+      try {
+        const from = previousRunId ?? (await runs.before(source, runId));
+        if (from === undefined) return nothingBefore(source);
+        const last = await runs.lastOf(source, from);
+        const state = await recoverSource(runs, source, last);
+        return { runId: last, ...pageOf(state, skip) };
+      } finally {
+        clearInterval(beat);
+      }
     },
   };
 }
 
-/** Those of a workflow's subscriptions that nobody holds any more. */
-async function leftBy(
-  subscribers: SubscriberClient,
-  workflowId: string,
-  held: readonly Subscription[],
-): Promise<SubscriptionId[]> {
-  const described = await subscribers.describe(workflowId);
-  const gone = held.filter((subscription) => isGone(described, subscription));
-  if (gone.length === held.length || described === undefined) return toIds(gone);
-  // Another run registered these. It handed them on when it continued as new; if the workflow
-  // was reset to before they were made, nobody has them.
-  const run = runTag(described.runId);
-  const others = held.filter(
-    (one) => !gone.includes(one) && one.run !== undefined && one.run !== run,
-  );
-  if (others.length === 0) return toIds(gone);
-  // Without its worker it can not be asked: the next sweep will.
-  const known = await subscribers.held(workflowId).catch(() => undefined);
-  if (known === undefined) return toIds(gone);
-  const ids = new Set(known.map(({ id }) => id));
-  return toIds([...gone, ...others.filter(({ id }) => !ids.has(id))]);
+/** There must have been one, and visibility shows it late. Or it was deleted. */
+function nothingBefore(source: string): Recovered {
+  const { attempt } = Context.current().info;
+  if (attempt < ATTEMPTS_MAX) throw new Error(`no run of ${source} before this one is visible yet`);
+  return { backlog: [], hasMore: false };
+}
+
+/** First the state alone, then its backlog in parts. */
+function pageOf(state: SourceState | undefined, skip: number | undefined): Recovered {
+  if (state === undefined) return { backlog: [], hasMore: false };
+  const { backlog } = state;
+  if (skip === undefined) {
+    return { state: { ...state, backlog: [] }, backlog: [], hasMore: backlog.length > 0 };
+  }
+  let bytes = 0;
+  let end = skip;
+  while (end < backlog.length && bytes < PAGE_BYTES) {
+    bytes += JSON.stringify(backlog[end]).length;
+    end += 1;
+  }
+  return { backlog: backlog.slice(skip, end), hasMore: end < backlog.length };
+}
+
+interface Looked {
+  /** Those that nobody holds any more. */
+  readonly left: readonly SubscriptionId[];
+  /** Suspended, but their workflow does not know of it, and takes more. */
+  readonly revived: readonly Subscription[];
+}
+
+class Sweep {
+  readonly #subscribers: SubscriberClient;
+  #silent = 0;
+
+  constructor(subscribers: SubscriberClient) {
+    this.#subscribers = subscribers;
+  }
+
+  async look(workflowId: string, all: readonly Subscription[]): Promise<Looked> {
+    const described = await this.#subscribers.describe(workflowId);
+    const gone = all.filter((subscription) => isGone(described, subscription));
+    const rest = all.filter((subscription) => !gone.includes(subscription));
+    // Another run registered these. It handed them on when it continued as new; if the workflow
+    // was reset to before they were made, nobody has them.
+    const run = runTag(described?.runId ?? '');
+    const doubtful = rest.filter((one) => one.suspended || (one.run ?? run) !== run);
+    const known = doubtful.length > 0 ? await this.#ask(workflowId) : undefined;
+    if (known === undefined) return { left: toIds(gone), revived: [] };
+    const left = doubtful.filter(({ id }) => !known.has(id));
+    const revived = doubtful.filter(({ id, suspended }) => suspended && known.get(id) === false);
+    return { left: toIds([...gone, ...left]), revived };
+  }
+
+  /** Whether each of what the workflow holds is suspended. Without its worker it is not known. */
+  async #ask(workflowId: string): Promise<Map<SubscriptionId, boolean> | undefined> {
+    if (this.#silent >= SILENT_MAX) return undefined;
+    try {
+      const held = await this.#subscribers.held(workflowId);
+      return new Map(held.map(({ id, suspended }) => [id, suspended]));
+    } catch {
+      this.#silent += 1;
+      return undefined;
+    }
+  }
 }
 
 function toIds(subscriptions: readonly Subscription[]): SubscriptionId[] {

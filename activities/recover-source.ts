@@ -3,38 +3,44 @@
 // backlog that was dispatched. The same pure steps as in the workflow make the state again.
 
 import type { SourceChange, SourceRuns } from '../dispatch/source-runs.ts';
-import {
-  Source,
-  type Recovered,
-  type SourceInput,
-  type SourceState,
-} from '../workflows/source-state.ts';
+import type { Recovered, SourceInput, SourceState } from '../workflows/source-records.ts';
+import { Source } from '../workflows/source-state.ts';
 import type { BacklogRequest } from './backlog.ts';
 
-/** The state that the run before this one had at its end; undefined if there was none. */
+/** The state that a run had at its end. */
 export async function recoverSource(
   runs: SourceRuns,
   source: string,
   runId: string,
 ): Promise<SourceState | undefined> {
-  const previous = await runs.before(source, runId);
-  if (previous === undefined) return undefined;
-  const replayed = replaySource(await runs.changes(source, previous));
+  const { recovered, previousRunId } = replaySource(await runs.changes(source, runId));
   // It was terminated before it knew what the one before it had held.
-  if (replayed.isRecovering) replayed.endRecovery(await recoverSource(runs, source, previous));
-  return replayed.toState();
+  if (recovered.isRecovering) {
+    const before = previousRunId ?? (await runs.before(source, runId));
+    const state = before === undefined ? undefined : await recoverSource(runs, source, before);
+    recovered.endRecovery(state);
+  }
+  return recovered.toState();
+}
+
+export interface Replayed {
+  readonly recovered: Source;
+  /** The run before, as whoever started this chain knew it. */
+  readonly previousRunId: string | undefined;
 }
 
 /** A source that these changes were made to, from the begin of a run. */
-export function replaySource(changes: readonly SourceChange[]): Source {
+export function replaySource(changes: readonly SourceChange[]): Replayed {
+  let previousRunId: string | undefined;
   let source = new Source(undefined);
   let firstRunId = '';
   const scheduled = new Map<string, { readonly type: string; readonly input: unknown }>();
-  const recovered: Recovered[] = [];
+  const answers: Recovered[] = [];
   for (const change of changes) {
     switch (change.kind) {
       case 'started': {
-        const { state, isFirst } = change.input as SourceInput;
+        const { state, isFirst, previousRunId: previous } = change.input as SourceInput;
+        previousRunId = previous;
         firstRunId = change.firstRunId;
         source = new Source(state);
         if (state === undefined && !isFirst) source.beginRecovery();
@@ -51,14 +57,14 @@ export function replaySource(changes: readonly SourceChange[]): Source {
         if (type === 'nexteventDispatchBacklog') {
           source.dispatched((input as BacklogRequest).entries.length);
         } else if (type === 'nexteventRecover') {
-          recovered.push(change.result as Recovered);
-          if (!recovered.at(-1)?.hasMore) source.endRecovery(joinRecovered(recovered));
+          answers.push(change.result as Recovered);
+          if (!answers.at(-1)?.hasMore) source.endRecovery(joinRecovered(answers));
         }
         break;
       }
     }
   }
-  return source;
+  return { recovered: source, previousRunId };
 }
 
 /** The whole state, of which each answer has a part of the backlog. */

@@ -47,7 +47,8 @@ export function createRegistrationActivities(deps: RegistrationDeps) {
         throw ApplicationFailure.nonRetryable(message, 'SourceFullError');
       }
       await client.register(source, { registrations: [registration] });
-      return { source, isSearchable: await isSearchable() };
+      // The subscription does not depend on it.
+      return { source, isSearchable: await isSearchable().catch(() => false) };
     },
 
     /** For a workflow whose sources may have dropped or suspended what it holds. */
@@ -67,9 +68,9 @@ export function createRegistrationActivities(deps: RegistrationDeps) {
     },
 
     /** For a workflow whose run takes no more events. */
-    async nexteventSuspend(held: readonly Held[]): Promise<void> {
+    async nexteventSuspend(held: readonly Held[], run: string): Promise<void> {
       for (const [source, ids] of groupBySource(held)) {
-        await client.suspend(source, { ids, undeliverable: 0 });
+        await client.suspend(source, { ids, undeliverable: 0, run });
       }
     },
   };

@@ -37,7 +37,7 @@ export class StateSizes {
   async #read(source: string): Promise<Size> {
     const readAt = performance.now();
     const description = await this.#client.describe(source);
-    if (description?.isRunning && !description.hasRoom) {
+    if (description?.isOpen && !description.hasRoom) {
       throw new Error(`source "${source}" takes no more signals until it has a worker`);
     }
     return { bytes: description?.memo?.stateBytes ?? 0, readAt };

@@ -31,7 +31,7 @@ export class HistoryGuard {
     if (sent < LOOK_AFTER_BYTES) return false;
     const described = await this.#subscribers.describe(workflowId);
     this.#remember(workflowId, bytes);
-    if (described === undefined || !described.isRunning) return false;
+    if (described === undefined || !described.isOpen) return false;
     return described.historyBytes + bytes > HISTORY_BYTES_MAX;
   }
 

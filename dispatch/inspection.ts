@@ -20,7 +20,7 @@ export interface SourceStatus {
   /**
    * - `unused`: nobody has subscribed yet
    * - `running`: all is well
-   * - `recovering`: its workflow was terminated, and asks for the subscriptions that it held
+   * - `recovering`: its workflow was terminated, and reads what it held
    * - `ended`: its workflow was terminated; the next event or subscription starts it again
    */
   readonly status: 'unused' | 'running' | 'recovering' | 'ended';
@@ -86,12 +86,12 @@ export class Inspection {
   /** Needs no worker. */
   async source(name: string): Promise<SourceStatus> {
     const described = await this.#deps.client.describe(name);
-    const { memo, isRunning, isPending = false, hasRoom = true } = described ?? {};
+    const { memo, isOpen, isPending = false, hasRoom = true } = described ?? {};
     const live = memo?.recovering ? 'recovering' : 'running';
     const ended = described === undefined ? 'unused' : 'ended';
     return {
       name,
-      status: isRunning ? live : ended,
+      status: isOpen ? live : ended,
       subscriptions: memo?.subscriptions ?? 0,
       suspended: memo?.suspended ?? 0,
       backlog: memo?.backlog ?? 0,

@@ -60,6 +60,8 @@ const ABSENT_MS_MAX = 5_000;
 export interface SourceDescription {
   readonly runId: string;
   readonly isRunning: boolean;
+  /** Whether it has not ended: it runs, or somebody has paused it. */
+  readonly isOpen: boolean;
   /** Whether there is a workflow task that nobody has completed yet. */
   readonly isPending: boolean;
   /** Whether its run takes more events into the backlog. */
@@ -78,10 +80,28 @@ export async function startOnce(start: () => Promise<unknown>): Promise<void> {
   });
 }
 
+const { WorkflowExecutionStatus: STATUS } = proto.temporal.api.enums.v1;
+
+const ENDED: ReadonlySet<unknown> = new Set([
+  STATUS.WORKFLOW_EXECUTION_STATUS_COMPLETED,
+  STATUS.WORKFLOW_EXECUTION_STATUS_FAILED,
+  STATUS.WORKFLOW_EXECUTION_STATUS_CANCELED,
+  STATUS.WORKFLOW_EXECUTION_STATUS_TERMINATED,
+  STATUS.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW,
+  STATUS.WORKFLOW_EXECUTION_STATUS_TIMED_OUT,
+]);
+
+/** Newer servers have more statuses of workflows that go on. */
+export function isOpenStatus(status: unknown): boolean {
+  return !ENDED.has(status);
+}
+
 export class SourceClient {
   readonly #client: Client;
   /** When it was seen last that there is no such source. */
   readonly #absentAt = new Map<string, number>();
+  /** The last run of a source that was seen to have ended. */
+  readonly #endedRun = new Map<string, string>();
 
   constructor(client: Client) {
     this.#client = client;
@@ -92,8 +112,10 @@ export class SourceClient {
     return this.#signal(source, registerSignal, request);
   }
 
-  async unregister(source: string, ids: readonly SubscriptionId[]): Promise<void> {
-    await retrying(CALL_MS_MAX, () => this.#signal(source, unregisterSignal, { ids }));
+  /** `upTo`: only what has not changed after this version. */
+  async unregister(source: string, ids: readonly SubscriptionId[], upTo?: number): Promise<void> {
+    const request = { ids, ...(upTo !== undefined && { upTo }) };
+    await retrying(CALL_MS_MAX, () => this.#signal(source, unregisterSignal, request));
   }
 
   /** Durable once it returns; the order of calls is the order of the backlog. */
@@ -112,6 +134,7 @@ export class SourceClient {
         this.#client.workflow.start(SOURCE_WORKFLOW_TYPE, this.#startOptions(source)),
       ),
     );
+    this.#started(source);
   }
 
   /**
@@ -130,10 +153,15 @@ export class SourceClient {
       );
       const { workflowExecutionInfo: info, pendingWorkflowTask } = described;
       const fields = info?.memo?.fields;
+      const runId = info?.execution?.runId ?? '';
+      const isOpen = isOpenStatus(info?.status);
       this.#absentAt.delete(source);
+      if (isOpen) this.#endedRun.delete(source);
+      else this.#endedRun.set(source, runId);
       return {
-        runId: info?.execution?.runId ?? '',
+        runId,
         isRunning: info?.status === RUNNING,
+        isOpen,
         isPending: Boolean(pendingWorkflowTask),
         hasRoom:
           Number(info?.historyLength ?? 0) < RUN_EVENTS_MAX &&
@@ -188,16 +216,24 @@ export class SourceClient {
         signal: signal as SignalDefinition<unknown[]>,
         signalArgs: [argument],
       });
+      this.#started(source);
     });
+  }
+
+  /** What was seen of it before says nothing any more. */
+  #started(source: string): void {
+    this.#absentAt.delete(source);
+    this.#endedRun.delete(source);
   }
 
   #startOptions(source: string) {
     const absentAt = this.#absentAt.get(source) ?? Number.NEGATIVE_INFINITY;
     const isFirst = performance.now() - absentAt < ABSENT_MS_MAX;
+    const previousRunId = this.#endedRun.get(source);
     return {
       workflowId: sourceWorkflowId(source),
       taskQueue: SOURCE_TASK_QUEUE,
-      args: [{ source, ...(isFirst && { isFirst }) }],
+      args: [{ source, ...(isFirst && { isFirst }), ...(previousRunId && { previousRunId }) }],
       staticSummary: `subscriptions and backlog of the source ${source}`,
       memo: {
         version: 0,

@@ -97,7 +97,7 @@ export class SourceDispatcher {
   async warmUp(): Promise<void> {
     const described = await this.#deps.client.describe(this.#source).catch(() => undefined);
     // Somebody has terminated it: the sooner it begins to recover, the fewer events wait for it.
-    if (described?.isRunning === false) await this.#deps.client.restart(this.#source);
+    if (described?.isOpen === false) await this.#deps.client.restart(this.#source);
     await this.#subscribers.refresh();
   }
 
@@ -156,7 +156,7 @@ export class SourceDispatcher {
   }
 
   /** The outcomes of all signals. Subscribers that are gone are removed from the source. */
-  async #outcomes({ signalled }: Arrival): Promise<Outcome[]> {
+  async #outcomes({ signalled, matched }: Arrival): Promise<Outcome[]> {
     const outcomes = await Promise.all(signalled.map(({ outcome }) => outcome));
     const gone = signalled.filter((_, index) => outcomes[index] === 'gone');
     if (gone.length > 0) {
@@ -168,7 +168,8 @@ export class SourceDispatcher {
       if (outcomes[index] !== 'refused') continue;
       console.error(`${target.workflowId} takes no more signals: ${ids.join(', ')} got no event`);
       // Neither: the next event finds again that it is refused, and is counted, too.
-      this.#deps.client.suspend(this.#source, { ids, undeliverable: 1 }).catch(() => {});
+      const request = { ids, undeliverable: 1, ...(matched && { upTo: matched.version }) };
+      this.#deps.client.suspend(this.#source, request).catch(() => {});
     }
     return outcomes;
   }

@@ -31,17 +31,32 @@ export class SourceRuns {
     this.#client = client;
   }
 
-  /** The run of the chain before: the last one that had ended, for good, when this one began. */
+  /**
+   * The run of the chain before: the last one that had ended, for good, when this one began. As
+   * visibility is late, the run that it shows last may have continued as new since; its history
+   * names the next.
+   */
   async before(source: string, runId: string): Promise<string | undefined> {
     const workflowId = sourceWorkflowId(source);
     const { startTime } = await this.#client.workflow.getHandle(workflowId, runId).describe();
-    const query = `WorkflowId = '${workflowId}' AND ExecutionStatus != 'ContinuedAsNew'`;
     let last: { readonly runId: string; readonly startTime: Date } | undefined;
-    for await (const run of this.#client.workflow.list({ query })) {
+    for await (const run of this.#client.workflow.list({ query: `WorkflowId = '${workflowId}'` })) {
       if (run.runId === runId || run.startTime > startTime) continue;
       if (last === undefined || run.startTime > last.startTime) last = run;
     }
-    return last?.runId;
+    return last && this.lastOf(source, last.runId);
+  }
+
+  /** The last run of the chain that this run belongs to. */
+  async lastOf(source: string, runId: string): Promise<string> {
+    const workflowId = sourceWorkflowId(source);
+    for (let current = runId; ;) {
+      const handle = this.#client.workflow.getHandle(workflowId, current);
+      const { events } = await handle.fetchHistory();
+      const continued = events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes;
+      if (!continued?.newExecutionRunId) return current;
+      current = continued.newExecutionRunId;
+    }
   }
 
   /** What has changed the source in this run, oldest first. */

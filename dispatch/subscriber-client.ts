@@ -1,7 +1,6 @@
 // The workflows that subscribe, as seen from outside.
 
 import type { Client } from '@temporalio/client';
-import proto from '@temporalio/proto';
 
 import type { Subscription } from '../events/subscription.ts';
 import {
@@ -10,10 +9,7 @@ import {
   type HeldDescription,
 } from '../workflows/messages.ts';
 import { retrying, toFailureKind } from './failures.ts';
-import { CALL_MS_MAX } from './source-client.ts';
-
-const { WORKFLOW_EXECUTION_STATUS_RUNNING: RUNNING } =
-  proto.temporal.api.enums.v1.WorkflowExecutionStatus;
+import { CALL_MS_MAX, isOpenStatus } from './source-client.ts';
 
 const ATTEMPT_MS_MAX = 1_500;
 
@@ -21,7 +17,8 @@ const ATTEMPT_MS_MAX = 1_500;
 export interface SubscriberDescription {
   readonly runId: string;
   readonly firstRunId: string;
-  readonly isRunning: boolean;
+  /** It has not ended. */
+  readonly isOpen: boolean;
   /** Of the history of its run. */
   readonly historyBytes: number;
 }
@@ -46,7 +43,7 @@ export class SubscriberClient {
       return {
         runId: info?.execution?.runId ?? '',
         firstRunId: info?.firstRunId ?? '',
-        isRunning: info?.status === RUNNING,
+        isOpen: isOpenStatus(info?.status),
         historyBytes: Number(info?.historySizeBytes ?? 0),
       };
     } catch (error) {
@@ -90,5 +87,7 @@ export function isGone(
   described: SubscriberDescription | undefined,
   { firstRunId }: Pick<Subscription, 'firstRunId'>,
 ): boolean {
-  return described === undefined || !described.isRunning || described.firstRunId !== firstRunId;
+  if (described === undefined || !described.isOpen) return true;
+  // A server that does not tell the first run tells nothing against it.
+  return described.firstRunId !== '' && described.firstRunId !== firstRunId;
 }

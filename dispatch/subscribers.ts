@@ -7,7 +7,7 @@
 // one strongly consistent query at a time.
 
 import { FilterIndex } from '../events/filter-index.ts';
-import type { Subscription, SubscriptionId } from '../events/subscription.ts';
+import type { Subscription } from '../events/subscription.ts';
 import type { Changes } from '../workflows/messages.ts';
 import { sleep, toFailureKind } from './failures.ts';
 import { QUERY_MS_MAX, type SourceClient } from './source-client.ts';
@@ -51,7 +51,7 @@ export class Subscribers {
   readonly #onReading: (reading: Reading) => void;
   readonly #readingMsMax: number;
   #index = new FilterIndex<Subscription>();
-  readonly #suspended = new Map<SubscriptionId, Subscription>();
+  #suspended = new FilterIndex<Subscription>();
   #hasRoom = true;
   #firstRunId = '';
   #runId = '';
@@ -70,6 +70,11 @@ export class Subscribers {
 
   get index(): FilterIndex<Subscription> {
     return this.#index;
+  }
+
+  /** Those that get nothing. */
+  get suspended(): FilterIndex<Subscription> {
+    return this.#suspended;
   }
 
   /** All of them, also those that are suspended and so not in the index. */
@@ -134,7 +139,7 @@ export class Subscribers {
 
   async #look(deadline: number): Promise<Found | undefined> {
     const described = await this.#client.describe(this.source);
-    this.#hasRoom = described?.hasRoom !== false || !described.isRunning;
+    this.#hasRoom = described?.hasRoom !== false || !described.isOpen;
     if (described === undefined) {
       this.#reset('');
       return { kind: 'current', backlog: 0 };
@@ -185,7 +190,7 @@ export class Subscribers {
 
   #reset(firstRunId: string): void {
     this.#index = new FilterIndex();
-    this.#suspended.clear();
+    this.#suspended = new FilterIndex();
     this.#firstRunId = firstRunId;
     this.#runId = '';
     this.#version = 0;
@@ -194,18 +199,14 @@ export class Subscribers {
   #apply({ added, removed }: Changes): void {
     for (const id of removed) {
       this.#index.remove(id);
-      this.#suspended.delete(id);
+      this.#suspended.remove(id);
     }
     for (const subscription of added) {
       const { id, filter, suspended } = subscription;
       this.#index.remove(id);
-      this.#suspended.delete(id);
-      if (suspended) {
-        this.#suspended.set(id, subscription);
-        continue;
-      }
+      this.#suspended.remove(id);
       try {
-        this.#index.add(id, filter, subscription);
+        (suspended ? this.#suspended : this.#index).add(id, filter, subscription);
       } catch (error) {
         // It was checked when it was registered, by another version of this program.
         console.error(`subscription ${id} of ${this.source} is ignored:`, error);

@@ -18,12 +18,19 @@ export interface Registration {
 export interface Subscription extends Registration {
   /** The source's version at which it was registered: its place in the source's order. */
   readonly seq: number;
+  /** The version at which it was changed since. */
+  readonly changed?: number;
   /** When it was registered, in milliseconds since 1970. */
   readonly since?: number;
   /** It gets no events: its workflow takes no more, until it continues as new. */
   readonly suspended?: true;
   /** How many events its workflow refused. */
   readonly undeliverable?: number;
+}
+
+/** The version from which on it is as it is. */
+export function versionOf({ seq, changed = seq }: Subscription): number {
+  return changed;
 }
 
 /** As much of a run id as tells the runs of one workflow apart. It begins with the time. */

@@ -14,7 +14,7 @@ import { UnavailableError } from '../dispatch/errors.ts';
 import { toFailureKind } from '../dispatch/failures.ts';
 import { Lanes } from '../dispatch/lanes.ts';
 import { SourceClient } from '../dispatch/source-client.ts';
-import { FAN_OUT_MAX, SourceDispatcher } from '../dispatch/source-dispatcher.ts';
+import { FAN_OUT_MAX, SourceDispatcher, type Dispatched } from '../dispatch/source-dispatcher.ts';
 import { Subscribers } from '../dispatch/subscribers.ts';
 import { Triggers } from '../dispatch/triggers.ts';
 import type { Event } from '../events/event.ts';
@@ -235,7 +235,7 @@ describe('An event', () => {
         while (!over.signal.aborted) {
           const ids = Array.from({ length: 5 }, () => randomUUID());
           await Promise.all(
-            ids.map((id) => backlogged.dispatch(eventOf(source, id, { slow: true }))),
+            ids.map((id) => dispatchUntilDurable(backlogged, eventOf(source, id, { slow: true }))),
           );
           slow.push(...ids);
         }
@@ -309,6 +309,16 @@ async function untilVersion(app: TestApp, source: string, version: number): Prom
     const described = await sources.describe(source).catch(() => undefined);
     return described?.memo?.version === version && !described.isPending;
   });
+}
+
+/** As its sender does: the server refuses signals for a while around continue-as-new. */
+function dispatchUntilDurable(dispatcher: SourceDispatcher, event: Event): Promise<Dispatched> {
+  return until(`${event.id} is durable`, () =>
+    dispatcher.dispatch(event).catch((error: unknown) => {
+      if (error instanceof UnavailableError) return undefined;
+      throw error;
+    }),
+  );
 }
 
 interface Trouble {

@@ -159,6 +159,18 @@ describe('Inbox', () => {
     assert.deepEqual(takeAll(next, 'a'), ['e2']);
   });
 
+  test('is suspended for the next run, too, until it is registered again', () => {
+    const inbox = inboxHolding('a');
+    inbox.suspend();
+    const next = nextRunOf(inbox);
+    assert.equal(next.suspended, true);
+    next.resume();
+    assert.equal(next.suspended, false);
+    assert.equal(nextRunOf(next).suspended, true);
+    next.resumed();
+    assert.equal(nextRunOf(next).suspended, false);
+  });
+
   test('remembers the last events, and no more', () => {
     const inbox = inboxHolding('a');
     const ids = Array.from({ length: WINDOW_EVENTS_MAX + 1 }, (_, index) => `e${index}`);

@@ -12,7 +12,7 @@ describe('the state of a source', () => {
     const source = sourceWith('a', 'b');
     const { version } = source;
     register(source, [registrationOf('c')]);
-    source.unregister(['a']);
+    source.unregister({ ids: ['a'] });
     for (const kept of [source, nextRunOf(source)]) {
       const changes = kept.changes({ firstRunId: 'first', since: version }, run);
       assert.equal(changes.snapshot, false);
@@ -42,7 +42,9 @@ describe('the state of a source', () => {
 
   test('answers with a snapshot once the removals since are forgotten', () => {
     const source = sourceWith('a', 'b');
-    source.unregister(Array.from({ length: REMOVALS_MAX + 1 }, (_, index) => `gone-${index}`));
+    source.unregister({
+      ids: Array.from({ length: REMOVALS_MAX + 1 }, (_, index) => `gone-${index}`),
+    });
     assert.equal(source.changes({ firstRunId: 'first', since: 2 }, run).snapshot, true);
     assert.equal(source.changes({ firstRunId: 'first', since: 3 }, run).snapshot, false);
   });
@@ -50,7 +52,7 @@ describe('the state of a source', () => {
   test('does not add twice, nor after its end came first', () => {
     const source = sourceWith('a');
     register(source, [registrationOf('a')]);
-    source.unregister(['late']);
+    source.unregister({ ids: ['late'] });
     register(source, [registrationOf('late')]);
     assert.deepEqual(idsOf(source), ['a']);
     source.register({ registrations: [registrationOf('late')], again: true }, 0);
@@ -97,11 +99,44 @@ describe('the state of a source', () => {
     );
   });
 
+  test('suspends, shows that to who asks for changes, and ends it when it is registered again', () => {
+    const source = sourceWith('a', 'b');
+    source.suspend({ ids: ['a', 'not there'], undeliverable: 3 });
+    const asked = { firstRunId: 'first', since: 2 };
+    const [suspended, ...others] = source.changes(asked, run).added;
+    assert.deepEqual(others, []);
+    assert.deepEqual(
+      [suspended?.id, suspended?.seq, suspended?.suspended, suspended?.undeliverable],
+      ['a', 1, true, 3],
+    );
+    assert.equal(nextRunOf(source).memo.suspended, 1);
+    source.register({ registrations: [{ ...registrationOf('a'), run: 'next' }], again: true }, 0);
+    const [resumed] = source.changes({ ...asked, since: 3 }, run).added;
+    assert.deepEqual([resumed?.seq, resumed?.suspended, resumed?.run], [1, undefined, 'next']);
+    assert.equal(source.memo.suspended, 0);
+  });
+
+  test('does not suspend or remove what was registered again since', () => {
+    const source = sourceWith('a', 'b');
+    const { version } = source;
+    const again = ['a', 'b'].map((id) => ({ ...registrationOf(id), run: 'next' }));
+    source.register({ registrations: again, again: true }, 0);
+    source.suspend({ ids: ['a'], undeliverable: 1, upTo: version });
+    source.suspend({ ids: ['b'], undeliverable: 0, run: 'before' });
+    source.unregister({ ids: ['a'], upTo: version });
+    assert.deepEqual(idsOf(source), ['a', 'b']);
+    assert.equal(source.memo.suspended, 0);
+    source.suspend({ ids: ['b'], undeliverable: 0, run: 'next' });
+    source.unregister({ ids: ['a'], upTo: source.version });
+    assert.deepEqual(idsOf(source), ['b']);
+    assert.equal(source.memo.suspended, 1);
+  });
+
   test('knows about how large it is', () => {
     const source = sourceWith('a', 'b', 'c');
     const written = JSON.stringify(source.toState()).length;
     assert.ok(source.stateBytes >= written && source.stateBytes < 2 * written);
-    source.unregister(['a', 'b', 'c']);
+    source.unregister({ ids: ['a', 'b', 'c'] });
     assert.equal(source.stateBytes, 0);
   });
 });
@@ -111,7 +146,7 @@ describe('what a source held when it was terminated', () => {
 
   test('is what its signals made of what it began with', () => {
     const before = sourceWith('a', 'b');
-    const source = replaySource([
+    const { recovered: source } = replaySource([
       started({ source: 'shop', state: before.toState() }),
       signal('register', { registrations: [registrationOf('c')] }),
       signal('unregister', { ids: ['a'] }),
@@ -133,7 +168,7 @@ describe('what a source held when it was terminated', () => {
 
   test('is without what was dispatched of its backlog, and with what was not', () => {
     const entries = ['e1', 'e2', 'e3'].map((eventId) => ({ eventId, after: 0 }));
-    const source = replaySource([
+    const { recovered: source } = replaySource([
       first,
       signal('accept', { entries }),
       dispatch('7', 2),
@@ -152,8 +187,8 @@ describe('what a source held when it was terminated', () => {
       started({ source: 'shop' }),
       signal('register', { registrations: [registrationOf('late')] }),
     ];
-    assert.equal(replaySource(changes).isRecovering, true);
-    const source = replaySource([
+    assert.equal(replaySource(changes).recovered.isRecovering, true);
+    const { recovered: source } = replaySource([
       ...changes,
       recover('1'),
       completed('1', { state, backlog: [entry('e1')], hasMore: true }),

@@ -161,7 +161,7 @@ export class NextEventPlugin extends SimplePlugin {
       nexteventRegister: async (request) => current().nexteventRegister(request),
       nexteventRegisterAgain: async (requests) => current().nexteventRegisterAgain(requests),
       nexteventUnregister: async (ended) => current().nexteventUnregister(ended),
-      nexteventSuspend: async (held) => current().nexteventSuspend(held),
+      nexteventSuspend: async (held, run) => current().nexteventSuspend(held, run),
     };
   }
 }

@@ -68,6 +68,7 @@ export class Inbox {
   #carried = 0;
   #closed = false;
   #suspended = false;
+  #registering = false;
   #shown: readonly string[] = [];
   /** How many signals the run has taken, of any kind. */
   signals = 0;
@@ -102,7 +103,8 @@ export class Inbox {
     );
     return shown.map(({ id, filter, received = 0 }) => {
       const unread = this.#unread.filter((waiting) => waiting.id === id).length;
-      return { id, source: this.sourceOf(id), filter, received, unread };
+      const suspended = this.#suspended;
+      return { id, source: this.sourceOf(id), filter, received, unread, suspended };
     });
   }
 
@@ -221,9 +223,15 @@ export class Inbox {
     }
   }
 
-  /** The run before was suspended, and this one is not. */
+  /** The run before was suspended, and this one is not, once its sources have heard of it. */
   resume(): void {
     this.#suspended = false;
+    this.#registering = true;
+  }
+
+  /** The sources have heard of all that is held. */
+  resumed(): void {
+    this.#registering = false;
   }
 
   /** Continue-as-new was asked for: arrivals are kept for the next run, nobody is given any. */
@@ -240,7 +248,8 @@ export class Inbox {
     const placesOf = (ids: Iterable<SubscriptionId>): number[] =>
       [...ids].flatMap((id) => place.get(id) ?? []);
     return {
-      ...(this.#suspended && { suspended: true as const }),
+      // What is not registered again yet, the next run has to register.
+      ...((this.#suspended || this.#registering) && { suspended: true as const }),
       position: this.#position,
       held,
       releasing: this.releasing,

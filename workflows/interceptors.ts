@@ -26,6 +26,8 @@ import {
   type WorkflowInternalsInterceptor,
 } from '@temporalio/workflow';
 
+import { utf8ToBytes } from '@noble/hashes/utils.js';
+
 import { isEvent, type Event } from '../events/event.ts';
 import { deriveArgument } from '../events/webhook-body.ts';
 import { setCurrentInbox } from './current-inbox.ts';
@@ -71,7 +73,7 @@ export function interceptors(): WorkflowInterceptors {
         execute(input, next) {
           for (const argument of input.args) if (isEvent(argument)) inbox.startedBy(argument);
           release(inbox);
-          if (inbox.suspended) resume(inbox);
+          if (inbox.suspended || isRetry()) registerAgain(inbox);
           const args = input.args.map(deriveArgument);
           return next({ ...input, args }).then(
             async (result) => {
@@ -94,7 +96,8 @@ export function interceptors(): WorkflowInterceptors {
     outbound: [
       {
         continueAsNew(input, next) {
-          const bytes = JSON.stringify(inbox.toState()).length;
+          if (isRunFull(inbox, 1)) inbox.suspend();
+          const bytes = utf8ToBytes(JSON.stringify(inbox.toState())).length;
           if (bytes > CARRIED_BYTES_MAX) {
             throw new InboxTooLargeError(
               `unread events take ${bytes} bytes, at most ${CARRIED_BYTES_MAX} can be carried`,
@@ -153,12 +156,6 @@ function suspendIfFull(inbox: Inbox): void {
   suspend(inbox);
 }
 
-/** The run before took all that it could; this one begins anew. */
-function resume(inbox: Inbox): void {
-  inbox.resume();
-  registerAgain(inbox);
-}
-
 function receive(inbox: Inbox, batch: EventBatch | TriggerBatch): void {
   if ('trigger' in batch) inbox.feed(batch.events);
   // A workflow id that is used again does not get what its predecessor subscribed to.
@@ -184,6 +181,11 @@ function logUnread(inbox: Inbox): void {
   if (ids.length === 0) return;
   const named = ids.slice(0, IDS_LOGGED_MAX).join(', ');
   log.error(`the workflow ends and has not read ${ids.length} events of its trigger: ${named}`);
+}
+
+/** What it was handed, the attempt before has ended. */
+function isRetry(): boolean {
+  return workflowInfo().attempt > 1;
 }
 
 /** Whether this ends the workflow. A plain error only repeats the workflow task. */

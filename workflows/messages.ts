@@ -60,6 +60,8 @@ export interface HeldDescription {
   readonly received: number;
   /** How many of them nobody has read yet. */
   readonly unread: number;
+  /** Whether the run takes no more. */
+  readonly suspended: boolean;
 }
 
 /** What a workflow subscribes to. */
@@ -76,6 +78,8 @@ export interface RegisterRequest {
 
 export interface UnregisterRequest {
   readonly ids: readonly SubscriptionId[];
+  /** Only what has not changed after this version. */
+  readonly upTo?: number;
 }
 
 /** A reference to an event that waits in the backlog. Its body is in a workflow of its own. */
@@ -105,6 +109,10 @@ export interface SuspendRequest {
   readonly ids: readonly SubscriptionId[];
   /** How many events they did not get for it. */
   readonly undeliverable: number;
+  /** Only what this run registered: another one takes more. */
+  readonly run?: string;
+  /** Only what has not changed after this version. */
+  readonly upTo?: number;
 }
 
 export const registerSignal = defineSignal<[RegisterRequest]>('register');

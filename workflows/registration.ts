@@ -70,16 +70,19 @@ export async function register(wish: Wish): Promise<Registered> {
   return (await nexteventRegister(toRequest(wish))) ?? {};
 }
 
-/** Registers all that is held, because its sources may have dropped it, or suspended it. */
+/**
+ * Registers all that is held, because its sources may have dropped it, or suspended it. Nothing
+ * that goes on waits for it. It is retried for as long as the run goes on, and then by the next.
+ */
 export function registerAgain(inbox: Inbox): void {
-  if (inbox.held.length === 0) return;
+  inbox.resume();
+  if (inbox.held.length === 0) {
+    inbox.resumed();
+    return;
+  }
   const requests = inbox.held.map(toRequest);
-  goOn(CancellationScope.nonCancellable(() => nexteventRegisterAgain(requests)));
-}
-
-/** Nothing that goes on waits for it, and it is retried for as long as the workflow runs. */
-function goOn(registering: Promise<void>): void {
-  registeringAgain = Promise.allSettled([registering, registeringAgain]);
+  const registering = CancellationScope.nonCancellable(() => nexteventRegisterAgain(requests));
+  registeringAgain = registering.then(() => inbox.resumed()).catch(() => {});
 }
 
 /** Tells the sources that this run takes no more events. */
@@ -89,7 +92,8 @@ export function suspend(inbox: Inbox): void {
     source,
     ...(resolved !== undefined && { resolved }),
   }));
-  CancellationScope.nonCancellable(() => nexteventSuspend(suspended)).catch(() => {});
+  const run = runTag(workflowInfo().runId);
+  CancellationScope.nonCancellable(() => nexteventSuspend(suspended, run)).catch(() => {});
 }
 
 /** Tells the sources of everything that ended. Retried for as long as the workflow runs. */

@@ -2,7 +2,14 @@
 // pure steps that change it. Every step that adds, changes or removes a subscription is a
 // version.
 
-import type { Registration, Subscription, SubscriptionId } from '../events/subscription.ts';
+import { utf8ToBytes } from '@noble/hashes/utils.js';
+
+import {
+  versionOf,
+  type Registration,
+  type Subscription,
+  type SubscriptionId,
+} from '../events/subscription.ts';
 import {
   acceptSignal,
   registerSignal,
@@ -17,6 +24,7 @@ import {
   type SuspendRequest,
   type UnregisterRequest,
 } from './messages.ts';
+import type { SourceState } from './source-records.ts';
 
 /** How many removals are remembered, to answer an asker with a version that old. */
 export const REMOVALS_MAX = 4_000;
@@ -29,42 +37,6 @@ const SUBSCRIPTION_OVERHEAD_BYTES = 130;
 
 /** What a remembered removal takes, in bytes of JSON. */
 const REMOVAL_BYTES = 60;
-
-type Removal = readonly [version: number, id: SubscriptionId];
-
-export interface SourceState {
-  readonly version: number;
-  /** In the order of `seq`. */
-  readonly subscriptions: readonly Subscription[];
-  /** The last removals, oldest first. */
-  readonly removals: readonly Removal[];
-  /** Removals up to this version are forgotten. */
-  readonly forgotten: number;
-  /** Oldest first. */
-  readonly backlog: readonly PlacedEntry[];
-}
-
-/** What a run of a source workflow begins with. */
-export interface SourceInput {
-  readonly source: string;
-  readonly state?: SourceState;
-  /** When it was last swept, in milliseconds since 1970. */
-  readonly sweptAt?: number;
-  /** Who started it had just seen that there was no such source, so that nothing is missing. */
-  readonly isFirst?: true;
-  /** For tests: a smaller number of signals per run. */
-  readonly signalsPerRun?: number;
-  /** For tests: a shorter time between sweeps. */
-  readonly sweepMs?: number;
-}
-
-/** What the run before held, and a part of its backlog: an answer has at most 2 MiB. */
-export interface Recovered {
-  /** Without its backlog, and only in the first answer. Absent if there was no run before. */
-  readonly state?: SourceState;
-  readonly backlog: readonly PlacedEntry[];
-  readonly hasMore: boolean;
-}
 
 /** A signal, and when and in which chain of runs it came. */
 export interface SignalContext {
@@ -144,7 +116,7 @@ export class Source {
     } else if (name === registerSignal.name && 'registrations' in argument) {
       this.register(argument as RegisterRequest, context.nowMs);
     } else if (name === unregisterSignal.name && 'ids' in argument) {
-      this.unregister((argument as UnregisterRequest).ids);
+      this.unregister(argument as UnregisterRequest);
     } else if (name === acceptSignal.name && 'entries' in argument) {
       this.accept(argument as AcceptRequest, context.firstRunId);
     } else if (name === suspendSignal.name && 'undeliverable' in argument) {
@@ -154,23 +126,27 @@ export class Source {
 
   /**
    * Adds subscriptions. One that was removed before stays removed: its registration was
-   * overtaken by its end. `again` adds it all the same, and ends its suspension.
+   * overtaken by its end. `again` adds it all the same, ends its suspension, and says which
+   * run holds it now.
    */
   register({ registrations, again }: RegisterRequest, nowMs: number): void {
     for (const registration of registrations) {
       const held = this.#subscriptions.get(registration.id);
-      if (held !== undefined && !(again && held.suspended)) continue;
+      if (held !== undefined) {
+        if (again) this.#change({ ...without(held, 'suspended'), ...toRegistration(registration) });
+        continue;
+      }
       if (this.#removed.has(registration.id) && !again) continue;
-      this.#drop(registration.id);
       this.#removed.delete(registration.id);
       this.#put({ ...toRegistration(registration), seq: ++this.#version, since: nowMs });
     }
   }
 
   /** Removes subscriptions, also those that are not registered yet. */
-  unregister(ids: readonly SubscriptionId[]): void {
+  unregister({ ids, upTo = Infinity }: UnregisterRequest): void {
     for (const id of ids) {
-      if (this.#removed.has(id)) continue;
+      const held = this.#subscriptions.get(id);
+      if (this.#removed.has(id) || (held && versionOf(held) > upTo)) continue;
       this.#drop(id);
       this.#removed.set(id, ++this.#version);
     }
@@ -181,19 +157,17 @@ export class Source {
     }
   }
 
-  /** Keeps subscriptions from getting events, and counts what they did not get. */
-  suspend({ ids, undeliverable }: SuspendRequest): void {
+  /**
+   * Keeps subscriptions from getting events, and counts what they did not get. One that another
+   * run has registered again since is not meant.
+   */
+  suspend({ ids, undeliverable, run, upTo = Infinity }: SuspendRequest): void {
     for (const id of ids) {
       const held = this.#subscriptions.get(id);
-      if (held === undefined) continue;
-      this.#drop(id);
+      if (held === undefined || versionOf(held) > upTo) continue;
+      if (run !== undefined && held.run !== run) continue;
       const missed = (held.undeliverable ?? 0) + undeliverable;
-      this.#put({
-        ...held,
-        seq: ++this.#version,
-        suspended: true,
-        ...(missed > 0 && { undeliverable: missed }),
-      });
+      this.#change({ ...held, suspended: true, ...(missed > 0 && { undeliverable: missed }) });
     }
   }
 
@@ -270,7 +244,13 @@ export class Source {
     for (const entry of this.#backlog) this.#backlogBytes += JSON.stringify(entry).length;
   }
 
-  /** At the end: the order of the map is that of `seq`. */
+  /** A change is a version, too. */
+  #change(subscription: Subscription): void {
+    this.#drop(subscription.id);
+    this.#put({ ...subscription, changed: ++this.#version });
+  }
+
+  /** At the end: the order of the map is that of versions. */
   #put(subscription: Subscription): void {
     this.#subscriptions.set(subscription.id, subscription);
     this.#count(subscription, 1);
@@ -298,13 +278,18 @@ function pageOf(all: Iterable<Subscription>, after: number): Page {
   const subscriptions: Subscription[] = [];
   let bytes = 0;
   for (const subscription of all) {
-    if (subscription.seq <= after) continue;
+    if (versionOf(subscription) <= after) continue;
     bytes += bytesOf(subscription);
     const last = subscriptions.at(-1);
-    if (last && bytes > PAGE_BYTES_MAX) return { subscriptions, next: last.seq };
+    if (last && bytes > PAGE_BYTES_MAX) return { subscriptions, next: versionOf(last) };
     subscriptions.push(subscription);
   }
   return { subscriptions };
+}
+
+function without<T extends object, K extends keyof T>(record: T, key: K): Omit<T, K> {
+  const { [key]: _, ...rest } = record;
+  return rest;
 }
 
 /** Only what belongs to it: a sender of a later version may send more. */
@@ -315,5 +300,5 @@ function toRegistration(given: Registration): Registration {
 
 function bytesOf({ id, filter, workflowId, firstRunId }: Subscription): number {
   const texts = JSON.stringify([id, filter, workflowId, firstRunId]);
-  return texts.length + SUBSCRIPTION_OVERHEAD_BYTES;
+  return utf8ToBytes(texts).length + SUBSCRIPTION_OVERHEAD_BYTES;
 }

@@ -23,9 +23,10 @@ import {
 import type { createBacklogActivities } from '../activities/backlog.ts';
 import type { createCareActivities } from '../activities/care.ts';
 import type { Event } from '../events/event.ts';
-import { changesQuery } from './messages.ts';
+import { changesQuery, type PlacedEntry } from './messages.ts';
 import { sourceDetails } from './details.ts';
-import { Source, type Recovered, type SourceInput } from './source-state.ts';
+import type { SourceInput } from './source-records.ts';
+import { Source } from './source-state.ts';
 
 /**
  * After this many signals, or events in its history, a run continues as new. The server would
@@ -153,21 +154,24 @@ async function dispatchBacklog(name: string, source: Source): Promise<void> {
 
 /** What it does of itself, whether or not anything happens at the source. */
 function takeCare(input: SourceInput, source: Source, swept: { at: number }): void {
-  if (source.isRecovering) void recover(input.source, source);
+  if (source.isRecovering) void recover(input, source);
   void sweepForEver(input, source, swept);
 }
 
 /** Somebody has terminated the run before: what it held is in its history. */
-async function recover(name: string, source: Source): Promise<void> {
-  const answers: Recovered[] = [];
-  for (let known = 0; answers.at(-1)?.hasMore ?? true;) {
-    const answer = await nexteventRecover({ source: name, skip: known });
-    answers.push(answer);
-    known += answer.backlog.length;
+async function recover(
+  { source: name, previousRunId }: SourceInput,
+  source: Source,
+): Promise<void> {
+  const { state, runId, ...first } = await nexteventRecover({ source: name, previousRunId });
+  const backlog: PlacedEntry[] = [];
+  for (let { hasMore } = first; hasMore;) {
+    const skip = backlog.length;
+    const page = await nexteventRecover({ source: name, skip, previousRunId: runId });
+    backlog.push(...page.backlog);
+    ({ hasMore } = page);
   }
-  const [first] = answers;
-  const backlog = answers.flatMap((answer) => answer.backlog);
-  source.endRecovery(first?.state && { ...first.state, backlog });
+  source.endRecovery(state && { ...state, backlog });
 }
 
 async function sweepForEver(
