@@ -22,7 +22,7 @@ const LOOKS_MAX = 8;
 const PAGE_BYTES = 512 * 1024;
 
 /** How often a run before is looked for that should be there, with up to 10 seconds between. */
-const ATTEMPTS_MAX = 8;
+const ATTEMPTS_MAX = 6;
 
 /** How often the server hears that it is at work. */
 const HEARTBEAT_MS = 5_000;

@@ -214,7 +214,7 @@ describe('An event', () => {
     const first = await app.client.workflow.start(SOURCE_WORKFLOW_TYPE, {
       workflowId,
       taskQueue: SOURCE_TASK_QUEUE,
-      args: [{ source, signalsPerRun: 20 }],
+      args: [{ source, isFirst: true, signalsPerRun: 20 }],
       memo: { version: 0, backlog: 0, stateBytes: 0 },
     });
     const connection = await connectWithoutRetry({ address: server.address });

@@ -22,7 +22,7 @@ import {
   type TestApp,
   type TestServer,
 } from './harness.ts';
-import { goOn } from './observe.ts';
+import { goOn, untilDispatched } from './observe.ts';
 import { receivedBy, resultOf, startCollecting } from './received.ts';
 import type { HoardInput } from './workflows/hoarding.ts';
 
@@ -118,10 +118,11 @@ describe('A subscriber that does not read', () => {
       }
       assert.equal((await hoarding.describe()).status.name, 'RUNNING');
       await app.startWorker();
-      const [status] = await until('it is suspended', async () => {
-        const suspended = await suspendedOf(app, 'unattended');
-        return suspended.length > 0 && suspended;
+      await until('it is suspended', async () => {
+        return (await suspendedOf(app, 'unattended')).length > 0;
       });
+      await untilDispatched(app, 'unattended');
+      const [status] = await suspendedOf(app, 'unattended');
       const missed = status?.undeliverable ?? 0;
       assert.ok(missed > 0, 'nothing was counted');
       await goOn(hoarding);

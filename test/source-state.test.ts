@@ -110,8 +110,11 @@ describe('the state of a source', () => {
       ['a', 1, true, 3],
     );
     assert.equal(nextRunOf(source).memo.suspended, 1);
+    // Whoever did not know of it yet counts as well.
+    source.suspend({ ids: ['a'], undeliverable: 1, upTo: 2 });
+    assert.equal(source.changes(asked, run).added[0]?.undeliverable, 4);
     source.register({ registrations: [{ ...registrationOf('a'), run: 'next' }], again: true }, 0);
-    const [resumed] = source.changes({ ...asked, since: 3 }, run).added;
+    const [resumed] = source.changes({ ...asked, since: 4 }, run).added;
     assert.deepEqual([resumed?.seq, resumed?.suspended, resumed?.run], [1, undefined, 'next']);
     assert.equal(source.memo.suspended, 0);
   });

@@ -164,8 +164,9 @@ export class Source {
   suspend({ ids, undeliverable, run, upTo = Infinity }: SuspendRequest): void {
     for (const id of ids) {
       const held = this.#subscriptions.get(id);
-      if (held === undefined || versionOf(held) > upTo) continue;
-      if (run !== undefined && held.run !== run) continue;
+      if (held === undefined) continue;
+      const isMeant = versionOf(held) <= upTo && (run === undefined || held.run === run);
+      if (!isMeant && !held.suspended) continue;
       const missed = (held.undeliverable ?? 0) + undeliverable;
       this.#change({ ...held, suspended: true, ...(missed > 0 && { undeliverable: missed }) });
     }
