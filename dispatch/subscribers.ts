@@ -146,7 +146,7 @@ export class Subscribers {
     }
     const { isPending, isRunning, memo, runId } = described;
     // One that was ended holds nothing any more; the next signal to it starts another, which
-    // asks for what it held.
+    // reads what it held. One that is paused answers nobody.
     if (!isRunning || memo?.recovering) {
       this.#reset('');
       return UNKNOWN;

@@ -9,10 +9,12 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-import type { WorkflowHandle } from '@temporalio/client';
+import type { Connection, WorkflowHandle } from '@temporalio/client';
+import { msToTs } from '@temporalio/common/lib/time.js';
 
 import { createApi } from '../ingress/api.ts';
 import { createServer } from '../ingress/app.ts';
+import { describeRetention } from '../ingress/retention.ts';
 import { sourceWorkflowId } from '../workflows/messages.ts';
 import {
   startApp,
@@ -112,6 +114,22 @@ describe('In the Temporal UI', () => {
       for (const { description } of own) assert.ok(description);
     }
     await handle.terminate();
+  });
+});
+
+describe('At the start of an ingress', () => {
+  test('a line says how long a repetition starts nothing, and warns if that is short', async () => {
+    const { connection } = server.client;
+    await connection.workflowService.registerNamespace({
+      namespace: 'short',
+      workflowExecutionRetentionPeriod: msToTs('1 day'),
+    });
+    const short = await until('the namespace is known', () =>
+      describeRetention(server.client.connection as Connection, 'short'),
+    );
+    assert.match(short, /^namespace short keeps workflows for 1 days .* \(warning: /);
+    const long = await describeRetention(connection as Connection, 'default');
+    assert.match(long ?? '', /^namespace default keeps workflows for 30 days [^(]*$/);
   });
 });
 
