@@ -70,7 +70,7 @@ export async function createDispatcher(options: DispatcherOptions): Promise<Conn
       return dispatcher.dispatch(event);
     },
     async close() {
-      for (const dispatcher of dispatchers.values()) dispatcher.close();
+      await Promise.all([...dispatchers.values()].map((dispatcher) => dispatcher.close()));
       await connection.close();
     },
   };

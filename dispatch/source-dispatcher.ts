@@ -107,8 +107,10 @@ export class SourceDispatcher {
     return reading.kind === 'current' ? this.#subscribers.subscriptions : undefined;
   }
 
-  close(): void {
+  /** Ends once nothing is asked of the server any more. */
+  async close(): Promise<void> {
     clearInterval(this.#refresher);
+    await this.#subscribers.idle();
   }
 
   /** Returns once the event is durable wherever it has to go. */

@@ -112,6 +112,11 @@ export class Subscribers {
     return this.#reading ?? this.#start();
   }
 
+  /** Ends when no reading is on its way. */
+  async idle(): Promise<void> {
+    while (this.#reading !== undefined) await this.#reading;
+  }
+
   #start(): Promise<Reading> {
     const startedAt = performance.now();
     this.#reading = this.#read(startedAt + this.#readingMsMax)

@@ -3,8 +3,7 @@
 import express, { Router, type Express, type Request } from 'express';
 
 import type { Inspection, SubscriptionStatus } from '../dispatch/inspection.ts';
-import { UnavailableError } from '../dispatch/errors.ts';
-import { answerProblems, ForbiddenError, NotFoundError } from './problems.ts';
+import { answerProblems, ForbiddenError, NoAnswerError, NotFoundError } from './problems.ts';
 import { RequestError, type Source } from './sources/source.ts';
 
 /** How many subscriptions one answer lists, if nothing else is asked for, and at the most. */
@@ -79,7 +78,7 @@ async function subscriptionsOf(
 ) {
   const found = await inspection.subscriptions(source, page);
   if (found === undefined) {
-    throw new UnavailableError(`nobody tells what ${source} holds: no worker answers`);
+    throw new NoAnswerError(`nobody tells what ${source} holds: no worker answers`);
   }
   return found;
 }

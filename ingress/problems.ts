@@ -20,6 +20,11 @@ export class NotFoundError extends Error {
   override readonly name = 'NotFoundError';
 }
 
+/** Nobody can tell at the moment. */
+export class NoAnswerError extends Error {
+  override readonly name = 'NoAnswerError';
+}
+
 /** It is there, but not for whoever asks. */
 export class ForbiddenError extends Error {
   override readonly name = 'ForbiddenError';
@@ -55,13 +60,16 @@ function toProblem(error: unknown): Problem {
     return {
       status: 503,
       title: 'Unavailable',
-      detail: `${error.message}; try again`,
+      // Why is in the log: a sender is told nothing of what is behind the ingress.
+      detail: 'the event could not be made durable; send it again',
       headers: { 'Retry-After': String(seconds) },
     };
   }
   if (!(error instanceof Error)) return { status: 500, title: 'Internal error' };
   if (error instanceof NotFoundError)
     return { status: 404, title: 'Not found', detail: error.message };
+  if (error instanceof NoAnswerError)
+    return { status: 503, title: 'Unavailable', detail: error.message };
   if (error instanceof ForbiddenError)
     return { status: 403, title: 'Forbidden', detail: error.message };
   if (error instanceof RequestError)

@@ -103,7 +103,7 @@ describe('An event', () => {
         assert.deepEqual(await receivedBy(stuck), ['one', 'two']);
         assert.deepEqual(await receivedBy(free), ['one', 'two']);
       } finally {
-        dispatcher.close();
+        await dispatcher.close();
       }
     });
   });
@@ -134,7 +134,7 @@ describe('An event', () => {
         await dispatcher.dispatch(eventOf(source, 'end'));
         assert.deepEqual(await receivedBy(collecting), ['one', 'two']);
       } finally {
-        dispatcher.close();
+        await dispatcher.close();
       }
     });
   });
@@ -152,7 +152,7 @@ describe('An event', () => {
         await dispatcher.dispatch(eventOf(source, 'end'));
         assert.deepEqual(await receivedBy(free), ['one']);
       } finally {
-        dispatcher.close();
+        await dispatcher.close();
         await refusing.terminate();
       }
     });
@@ -176,7 +176,7 @@ describe('An event', () => {
         await dispatcher.dispatch(eventOf(source, 'end'));
         assert.deepEqual(await receivedBy(collecting), ['one']);
       } finally {
-        dispatcher.close();
+        await dispatcher.close();
       }
     });
   });
@@ -263,7 +263,7 @@ describe('An event', () => {
       assert.ok(observed.runIds.size >= 3, `${observed.runIds.size} runs`);
     } finally {
       over.abort();
-      backlogged.close();
+      await backlogged.close();
       await connection.close();
       await app.stop();
     }

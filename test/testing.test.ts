@@ -151,7 +151,7 @@ describe('The configuration of a project', { timeout: 300_000 }, () => {
         ['given'],
       );
       assert.ok(app.config.sources.has('approvals'));
-      assert.deepEqual(Object.keys(app.config.activities), ['greet']);
+      assert.deepEqual(Object.keys(app.config.activities).toSorted(), ['greet', 'notify']);
       assert.match(app.taskQueue, /^test-/);
     } finally {
       await app.stop();
