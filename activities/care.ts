@@ -1,6 +1,8 @@
 // What a source does of itself: it drops subscriptions whose workflow has ended without a
 // word, and, when somebody has terminated it, reads what it held from its history.
 
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import { Context, heartbeat } from '@temporalio/activity';
 
 import type { SourceClient } from '../dispatch/source-client.ts';
@@ -21,8 +23,11 @@ const LOOKS_MAX = 8;
 /** About how much of a backlog one answer has, in bytes: it may have 2 MiB. */
 const PAGE_BYTES = 512 * 1024;
 
-/** How often a run before is looked for that should be there, with up to 10 seconds between. */
-const ATTEMPTS_MAX = 6;
+/** How often a run before is looked for that should be there. */
+const BEFORE_LOOKS_MAX = 5;
+
+/** How long visibility is given between two of these looks, in milliseconds. */
+const BEFORE_LOOK_MS = 3_000;
 
 /** How often the server hears that it is at work. */
 const HEARTBEAT_MS = 5_000;
@@ -81,8 +86,8 @@ export function createCareActivities({ client, subscribers, runs }: CareDeps) {
       const { runId = '' } = Context.current().info.workflowExecution ?? {};
       const beat = setInterval(() => heartbeat(), HEARTBEAT_MS);
       try {
-        const from = previousRunId ?? (await runs.before(source, runId));
-        if (from === undefined) return nothingBefore(source);
+        const from = previousRunId ?? (await findBefore(runs, source, runId));
+        if (from === undefined) return { backlog: [], hasMore: false };
         const last = await runs.lastOf(source, from);
         const state = await recoverSource(runs, source, last);
         return { runId: last, ...pageOf(state, skip) };
@@ -93,11 +98,18 @@ export function createCareActivities({ client, subscribers, runs }: CareDeps) {
   };
 }
 
-/** There must have been one, and visibility shows it late. Or it was deleted. */
-function nothingBefore(source: string): Recovered {
-  const { attempt } = Context.current().info;
-  if (attempt < ATTEMPTS_MAX) throw new Error(`no run of ${source} before this one is visible yet`);
-  return { backlog: [], hasMore: false };
+/** There must have been one, and visibility may show it late. Or it was deleted. */
+async function findBefore(
+  runs: SourceRuns,
+  source: string,
+  runId: string,
+): Promise<string | undefined> {
+  for (let look = 0; look < BEFORE_LOOKS_MAX; look += 1) {
+    if (look > 0) await sleep(BEFORE_LOOK_MS);
+    const found = await runs.before(source, runId);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** First the state alone, then its backlog in parts. */
