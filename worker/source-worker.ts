@@ -14,7 +14,7 @@ import { SOURCE_TASK_QUEUE } from '../workflows/messages.ts';
 import { bundleSourceWorkflows } from './bundle.ts';
 
 /** After the end of a worker, its sources wait so long for it, in milliseconds, before another has them. */
-const STICKY_MS_MAX = 2_000;
+const STICKY_MS_MAX = 5_000;
 
 export interface SourceWorkerOptions {
   readonly connection: NativeConnection;
