@@ -29,7 +29,8 @@ import {
   type SourceMemo,
   type SuspendRequest,
 } from '../workflows/messages.ts';
-import { retrying, toFailureKind } from './failures.ts';
+import { describeExecution, isOpenStatus } from './describe-execution.ts';
+import { retrying } from './failures.ts';
 
 const { WORKFLOW_EXECUTION_STATUS_RUNNING: RUNNING } =
   proto.temporal.api.enums.v1.WorkflowExecutionStatus;
@@ -80,22 +81,6 @@ export async function startOnce(start: () => Promise<unknown>): Promise<void> {
   });
 }
 
-const { WorkflowExecutionStatus: STATUS } = proto.temporal.api.enums.v1;
-
-const ENDED: ReadonlySet<unknown> = new Set([
-  STATUS.WORKFLOW_EXECUTION_STATUS_COMPLETED,
-  STATUS.WORKFLOW_EXECUTION_STATUS_FAILED,
-  STATUS.WORKFLOW_EXECUTION_STATUS_CANCELED,
-  STATUS.WORKFLOW_EXECUTION_STATUS_TERMINATED,
-  STATUS.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW,
-  STATUS.WORKFLOW_EXECUTION_STATUS_TIMED_OUT,
-]);
-
-/** Newer servers have more statuses of workflows that go on. */
-export function isOpenStatus(status: unknown): boolean {
-  return !ENDED.has(status);
-}
-
 export class SourceClient {
   readonly #client: Client;
   /** When it was seen last that there is no such source. */
@@ -137,44 +122,32 @@ export class SourceClient {
     this.#started(source);
   }
 
-  /**
-   * Reads its mutable state: strongly consistent, with no worker. `undefined`: there is none.
-   *
-   * It is on the way of every event, and the SDK's own `describe` decodes far more than this.
-   */
+  /** Reads its mutable state: strongly consistent, with no worker. `undefined`: there is none. */
   async describe(source: string): Promise<SourceDescription | undefined> {
-    const { connection, options } = this.#client;
-    try {
-      const described = await this.#attempt(() =>
-        connection.workflowService.describeWorkflowExecution({
-          namespace: options.namespace,
-          execution: { workflowId: sourceWorkflowId(source) },
-        }),
-      );
-      const { workflowExecutionInfo: info, pendingWorkflowTask } = described;
-      const fields = info?.memo?.fields;
-      const runId = info?.execution?.runId ?? '';
-      const isOpen = isOpenStatus(info?.status);
-      this.#absentAt.delete(source);
-      if (isOpen) this.#endedRun.delete(source);
-      else this.#endedRun.set(source, runId);
-      return {
-        runId,
-        isRunning: info?.status === RUNNING,
-        isOpen,
-        isPending: Boolean(pendingWorkflowTask),
-        hasRoom:
-          Number(info?.historyLength ?? 0) < RUN_EVENTS_MAX &&
-          Number(info?.historySizeBytes ?? 0) < RUN_BYTES_MAX,
-        memo: (await decodeMapFromPayloads(options.loadedDataConverter, fields)) as
-          | SourceMemo
-          | undefined,
-      };
-    } catch (error) {
-      if (toFailureKind(error) !== 'gone') throw error;
+    const described = await describeExecution(this.#client, sourceWorkflowId(source));
+    if (described === undefined) {
       this.#absentAt.set(source, performance.now());
       return undefined;
     }
+    const { workflowExecutionInfo: info, pendingWorkflowTask } = described;
+    const { loadedDataConverter } = this.#client.options;
+    const runId = info?.execution?.runId ?? '';
+    const isOpen = isOpenStatus(info?.status);
+    this.#absentAt.delete(source);
+    if (isOpen) this.#endedRun.delete(source);
+    else this.#endedRun.set(source, runId);
+    return {
+      runId,
+      isRunning: info?.status === RUNNING,
+      isOpen,
+      isPending: Boolean(pendingWorkflowTask),
+      hasRoom:
+        Number(info?.historyLength ?? 0) < RUN_EVENTS_MAX &&
+        Number(info?.historySizeBytes ?? 0) < RUN_BYTES_MAX,
+      memo: (await decodeMapFromPayloads(loadedDataConverter, info?.memo?.fields)) as
+        | SourceMemo
+        | undefined,
+    };
   }
 
   /** One attempt, and a short one: nobody may be there to answer. */

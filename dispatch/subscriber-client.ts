@@ -8,8 +8,9 @@ import {
   subscriptionsQuery,
   type HeldDescription,
 } from '../workflows/messages.ts';
+import { describeExecution, isOpenStatus } from './describe-execution.ts';
 import { retrying, toFailureKind } from './failures.ts';
-import { CALL_MS_MAX, isOpenStatus } from './source-client.ts';
+import { CALL_MS_MAX } from './source-client.ts';
 
 const ATTEMPT_MS_MAX = 1_500;
 
@@ -32,24 +33,15 @@ export class SubscriberClient {
 
   /** Strongly consistent. `undefined`: there is no such workflow. */
   async describe(workflowId: string): Promise<SubscriberDescription | undefined> {
-    const { connection, options } = this.#client;
-    try {
-      const { workflowExecutionInfo: info } = await this.#attempt(() =>
-        connection.workflowService.describeWorkflowExecution({
-          namespace: options.namespace,
-          execution: { workflowId },
-        }),
-      );
-      return {
-        runId: info?.execution?.runId ?? '',
-        firstRunId: info?.firstRunId ?? '',
-        isOpen: isOpenStatus(info?.status),
-        historyBytes: Number(info?.historySizeBytes ?? 0),
-      };
-    } catch (error) {
-      if (toFailureKind(error) === 'gone') return undefined;
-      throw error;
-    }
+    const described = await describeExecution(this.#client, workflowId);
+    if (described === undefined) return undefined;
+    const { workflowExecutionInfo: info } = described;
+    return {
+      runId: info?.execution?.runId ?? '',
+      firstRunId: info?.firstRunId ?? '',
+      isOpen: isOpenStatus(info?.status),
+      historyBytes: Number(info?.historySizeBytes ?? 0),
+    };
   }
 
   /** What the workflow itself says that it holds. Needs its worker. */
