@@ -39,7 +39,11 @@ export function createBacklogActivities(deps: BacklogDeps) {
     async nexteventDispatchBacklog({ source, entries }: BacklogRequest): Promise<void> {
       const subscribers =
         subscribersOf.get(source) ??
-        new Subscribers(source, deps.client, { readingMsMax: READING_MS_MAX });
+        new Subscribers(source, deps.client, {
+          readingMsMax: READING_MS_MAX,
+          queryMsMax: READING_MS_MAX,
+          asksBesideBacklog: true,
+        });
       subscribersOf.set(source, subscribers);
       let done = Number(Context.current().info.heartbeatDetails ?? 0);
       const beat = setInterval(() => heartbeat(done), HEARTBEAT_MS);

@@ -103,7 +103,7 @@ export class SourceDispatcher {
 
   /** The subscriptions, from a reading that begins now; undefined if nobody can tell in time. */
   async subscriptions(): Promise<readonly Subscription[] | undefined> {
-    const reading = await this.#subscribers.read();
+    const reading = await this.#subscribers.readBesideBacklog();
     return reading.kind === 'current' ? this.#subscribers.subscriptions : undefined;
   }
 

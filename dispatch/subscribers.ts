@@ -36,6 +36,9 @@ const ASK_AGAIN_MS = 1_000;
 
 type Found = Omit<Reading, 'startedAt'>;
 
+/** Asks a source. */
+type Asking = Pick<SourceClient, 'describe' | 'changes'>;
+
 const UNKNOWN: Found = { kind: 'unknown', backlog: 0 };
 
 export interface SubscribersOptions {
@@ -43,16 +46,33 @@ export interface SubscribersOptions {
   readonly onReading?: (reading: Reading) => void;
   /** @default READING_MS_MAX */
   readonly readingMsMax?: number;
+  /**
+   * How long one query of a reading may take.
+   *
+   * @default QUERY_MS_MAX
+   */
+  readonly queryMsMax?: number;
+  /**
+   * Asks the source even while it has a backlog. Who dispatches the backlog has to, and has the
+   * one question that the server passes on at a time to itself.
+   *
+   * @default false
+   */
+  readonly asksBesideBacklog?: boolean;
 }
 
 export class Subscribers {
   readonly source: string;
-  readonly #client: SourceClient;
+  readonly #client: Asking;
   readonly #onReading: (reading: Reading) => void;
   readonly #readingMsMax: number;
+  readonly #queryMsMax: number;
+  readonly #asksBesideBacklog: boolean;
   #index = new FilterIndex<Subscription>();
   #suspended = new FilterIndex<Subscription>();
   #hasRoom = true;
+  /** Somebody waits for the next reading who has to know all, backlog or not. */
+  #isInsistedOn = false;
   #firstRunId = '';
   #runId = '';
   #version = 0;
@@ -61,11 +81,13 @@ export class Subscribers {
   #reading: Promise<Reading> | undefined;
   #next: Promise<Reading> | undefined;
 
-  constructor(source: string, client: SourceClient, options: SubscribersOptions = {}) {
+  constructor(source: string, client: Asking, options: SubscribersOptions = {}) {
     this.source = source;
     this.#client = client;
     this.#onReading = options.onReading ?? (() => {});
     this.#readingMsMax = options.readingMsMax ?? READING_MS_MAX;
+    this.#queryMsMax = options.queryMsMax ?? QUERY_MS_MAX;
+    this.#asksBesideBacklog = options.asksBesideBacklog ?? false;
   }
 
   get index(): FilterIndex<Subscription> {
@@ -107,6 +129,12 @@ export class Subscribers {
     return this.#next;
   }
 
+  /** A reading that begins after this call, and tells all even while there is a backlog. */
+  readBesideBacklog(): Promise<Reading> {
+    this.#isInsistedOn = true;
+    return this.read();
+  }
+
   /** A reading, which may have begun already. */
   refresh(): Promise<Reading> {
     return this.#reading ?? this.#start();
@@ -119,7 +147,9 @@ export class Subscribers {
 
   #start(): Promise<Reading> {
     const startedAt = performance.now();
-    this.#reading = this.#read(startedAt + this.#readingMsMax)
+    const asks = this.#asksBesideBacklog || this.#isInsistedOn;
+    this.#isInsistedOn = false;
+    this.#reading = this.#read(startedAt + this.#readingMsMax, asks)
       .catch((error: unknown): Found => {
         return toFailureKind(error) === 'overloaded' ? { ...UNKNOWN, kind: 'overloaded' } : UNKNOWN;
       })
@@ -133,16 +163,16 @@ export class Subscribers {
   }
 
   /** Looks until it knows. Another process may be asking, or signals keep coming. */
-  async #read(deadline: number): Promise<Found> {
+  async #read(deadline: number, asksBesideBacklog: boolean): Promise<Found> {
     for (;;) {
-      const found = await this.#look(deadline);
+      const found = await this.#look(deadline, asksBesideBacklog);
       if (found) return found;
       if (performance.now() + BUSY_MS > deadline) return UNKNOWN;
       await sleep(BUSY_MS);
     }
   }
 
-  async #look(deadline: number): Promise<Found | undefined> {
+  async #look(deadline: number, asksBesideBacklog: boolean): Promise<Found | undefined> {
     const described = await this.#client.describe(this.source);
     this.#hasRoom = described?.hasRoom !== false || !described.isOpen;
     if (described === undefined) {
@@ -158,6 +188,10 @@ export class Subscribers {
     }
     const isKnown = runId === this.#runId && memo && memo.version <= this.#version;
     if (!isPending && isKnown) return { kind: 'current', backlog: memo.backlog };
+    // Whatever else there is to know, what comes now goes behind the backlog.
+    if (memo && memo.backlog > 0 && !asksBesideBacklog) {
+      return { ...UNKNOWN, backlog: memo.backlog };
+    }
     // Only a worker changes these.
     const look = `${runId} ${memo?.version} ${memo?.backlog}`;
     if (look === this.#idle.look && performance.now() < this.#idle.until) return UNKNOWN;
@@ -174,11 +208,11 @@ export class Subscribers {
   /** Asks for what changed, until nothing has. */
   async #catchUp(deadline: number): Promise<Found> {
     // Who answers once will go on: only the first answer has to come in time.
-    let forMs = Math.min(QUERY_MS_MAX, deadline - performance.now());
+    let forMs = Math.min(this.#queryMsMax, deadline - performance.now());
     for (;;) {
       const asked = { firstRunId: this.#firstRunId, since: this.#version };
       const first = await this.#client.changes(this.source, asked, forMs);
-      forMs = QUERY_MS_MAX;
+      forMs = this.#queryMsMax;
       if (first.snapshot) this.#reset(first.firstRunId);
       this.#apply(first);
       let page = first;

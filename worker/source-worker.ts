@@ -12,6 +12,7 @@ import { SourceRuns } from '../dispatch/source-runs.ts';
 import { SubscriberClient } from '../dispatch/subscriber-client.ts';
 import { SOURCE_TASK_QUEUE } from '../workflows/messages.ts';
 import { bundleSourceWorkflows } from './bundle.ts';
+import { PATIENT } from './patient.ts';
 
 /** After the end of a worker, its sources wait so long for it, in milliseconds, before another has them. */
 const STICKY_MS_MAX = 5_000;
@@ -47,6 +48,7 @@ export async function createSourceWorker(options: SourceWorkerOptions): Promise<
     taskQueue: SOURCE_TASK_QUEUE,
     workflowBundle: workflowBundle ?? (await bundleSourceWorkflows()),
     stickyQueueScheduleToStartTimeout: STICKY_MS_MAX,
+    ...PATIENT,
     activities: {
       ...createBacklogActivities({
         client: sources,

@@ -14,6 +14,7 @@ import { connectWithoutRetry } from '../dispatch/dispatcher.ts';
 import { bundleWorkflows } from './bundle.ts';
 import { checkTriggers } from './check-triggers.ts';
 import { createRegistration, withRegistration } from './options.ts';
+import { PATIENT } from './patient.ts';
 import { runBeside, shareSourceWorker, shutDown } from './shared-source-worker.ts';
 
 export interface CreateWorkerOptions {
@@ -82,6 +83,7 @@ async function createUserWorker(options: CreateWorkerOptions, client: Client): P
   const { config, connection, namespace, bundles, workerOptions } = options;
   const { workflowModules, ...interceptors } = workerOptions?.interceptors ?? {};
   const own: WorkerOptions = {
+    ...PATIENT,
     ...workerOptions,
     connection,
     namespace,

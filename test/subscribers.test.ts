@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+
+import type { SourceDescription } from '../dispatch/source-client.ts';
+import { Subscribers } from '../dispatch/subscribers.ts';
+import type { Changes } from '../workflows/messages.ts';
+
+const BACKLOG = 3;
+
+/** A source in the middle of a workflow task, with a backlog, that counts who asks it. */
+class BusySource {
+  asked: number[] = [];
+
+  async describe(): Promise<SourceDescription> {
+    const memo = { version: 1, backlog: BACKLOG, stateBytes: 0 };
+    const is = { isRunning: true, isOpen: true, isPending: true, hasRoom: true };
+    return { runId: 'run', memo, ...is };
+  }
+
+  async changes(_source: string, _request: unknown, forMs = 0): Promise<Changes> {
+    this.asked.push(forMs);
+    const run = { firstRunId: 'run', runId: 'run', version: 1, backlog: BACKLOG };
+    return { ...run, snapshot: true, added: [], removed: [] };
+  }
+}
+
+describe('While a source has a backlog', () => {
+  test('an ingress leaves its one question to who dispatches it: what comes goes behind it', async () => {
+    const source = new BusySource();
+    const subscribers = new Subscribers('busy', source);
+    const { kind, backlog } = await subscribers.read();
+    assert.deepEqual({ kind, backlog }, { kind: 'unknown', backlog: BACKLOG });
+    assert.deepEqual(source.asked, []);
+  });
+
+  test('who dispatches it asks, and for as long as it can wait', async () => {
+    const source = new BusySource();
+    const subscribers = new Subscribers('busy', source, {
+      readingMsMax: 10_000,
+      queryMsMax: 10_000,
+      asksBesideBacklog: true,
+    });
+    assert.equal((await subscribers.read()).kind, 'current');
+    const [forMs = 0] = source.asked;
+    assert.ok(forMs > 9_000, `${forMs} ms`);
+  });
+
+  test('who wants to see every subscription is told, once', async () => {
+    const source = new BusySource();
+    const subscribers = new Subscribers('busy', source);
+    const [, insisted] = await Promise.all([subscribers.read(), subscribers.readBesideBacklog()]);
+    assert.equal(insisted.kind, 'current');
+    assert.equal((await subscribers.read()).kind, 'unknown');
+    assert.equal(source.asked.length, 1);
+  });
+});
