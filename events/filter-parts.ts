@@ -1,0 +1,54 @@
+// Looks into a filter: what each of its parts is, for given variables.
+
+import { isUnbounded } from './filter-bounds.ts';
+import { partsOf } from './filter-expression.ts';
+import type { Expression } from './filter-expression.ts';
+import { boundTree, createLanguage, mendTree, parse, run, toProgram } from './filter-language.ts';
+import type { Language } from './filter-language.ts';
+import { toFailure, toRefusal } from './filter-words.ts';
+
+/** What a part of a filter comes to: a value, or why it has none. */
+export type PartOutcome = { readonly value: unknown } | { readonly error: string };
+
+let language: Language | undefined;
+
+/** A filter with all its parts. It may name any variable, and be of any type. */
+export class FilterParts {
+  readonly tree: Expression;
+  readonly #text: string;
+  readonly #language: Language;
+
+  /** @throws FilterError when it does not parse */
+  constructor(text: string) {
+    this.#text = text;
+    this.#language = language ??= createLanguage(true);
+    this.#language.budget.refill();
+    this.tree = this.#parse();
+  }
+
+  /**
+   * Evaluates the part at the end of a way of positions among `partsOf`. All evaluations
+   * together have the steps of one filter.
+   */
+  evaluate(way: readonly number[], variables: Readonly<Record<string, unknown>>): PartOutcome {
+    try {
+      // A tree that was evaluated is bound to the types that it met: each time a new one.
+      let part = this.#parse();
+      for (const position of way) part = partsOf(part)[position] ?? part;
+      if (isUnbounded(part)) boundTree(this.#language, part);
+      return { value: run(toProgram(this.#language, part), variables) };
+    } catch (error) {
+      return { error: toFailure(error, this.#text) };
+    }
+  }
+
+  #parse(): Expression {
+    try {
+      const { ast } = parse(this.#language, this.#text);
+      mendTree(this.#language, ast);
+      return ast;
+    } catch (error) {
+      throw toRefusal(this.#text, error);
+    }
+  }
+}
