@@ -6,7 +6,7 @@ import type { Environment } from '@marcbachmann/cel-js';
 import { Duration, type UnsignedInt } from '@marcbachmann/cel-js/evaluator';
 
 import type { Budget } from './filter-budget.ts';
-import { isComprehension, isExpanded, partsOf, toCall } from './filter-expression.ts';
+import { isComprehension, isExpanded, isExpression, partsOf, toCall } from './filter-expression.ts';
 import type { Call, Expression } from './filter-expression.ts';
 import {
   INSTANT_PARTS,
@@ -32,7 +32,13 @@ const DURATION = 'google.protobuf.Duration';
 
 const INT_LIMIT = 2 ** 63;
 
-const FUNCTIONS: ReadonlySet<string> = new Set(['timestamp', 'duration', 'int', 'double']);
+const FUNCTIONS: ReadonlySet<string> = new Set([
+  'timestamp',
+  'duration',
+  'int',
+  'double',
+  'string',
+]);
 const METHODS: ReadonlySet<string> = new Set(['lowerAscii', 'upperAscii']);
 
 /** Read wrongly by the library even in UTC. */
@@ -81,6 +87,7 @@ export function registerMended(environment: Environment, budget: Budget): void {
     environment.registerFunction(signature, handler, { async: false });
   };
   addTime(add, budget);
+  addOrderOfBytes(environment);
   add(`${MENDED}int(int): int`, (value: bigint) => value);
   add(`${MENDED}int(uint): int`, (value: UnsignedInt) => toInt(value.valueOf()));
   add(`${MENDED}int(double): int`, doubleToInt);
@@ -92,14 +99,35 @@ export function registerMended(environment: Environment, budget: Budget): void {
   add(`${MENDED}double(int): double`, Number);
   add(`${MENDED}double(uint): double`, Number);
   add(`${MENDED}double(string): double`, textToDouble);
-  add(`string(${TIMESTAMP}): string`, formatInstant);
-  add(`string(${DURATION}): string`, (value: Duration) => formatNanoseconds(nanosecondsOf(value)));
+  for (const type of ['string', 'bool', 'int', 'uint', 'double']) {
+    add(`${MENDED}string(${type}): string`, toText);
+  }
+  add(`${MENDED}string(bytes): string`, bytesToText);
+  add(`${MENDED}string(${TIMESTAMP}): string`, formatInstant);
+  add(`${MENDED}string(${DURATION}): string`, (value: Duration) =>
+    formatNanoseconds(nanosecondsOf(value)),
+  );
   add(`string.${MENDED}lowerAscii(): string`, (text: string) =>
     text.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase()),
   );
   add(`string.${MENDED}upperAscii(): string`, (text: string) =>
     text.replaceAll(/[a-z]+/g, (letters) => letters.toUpperCase()),
   );
+}
+
+/** What the library lacks altogether. */
+function addOrderOfBytes(environment: Environment): void {
+  const orders: Readonly<Record<string, (order: number) => boolean>> = {
+    '<': (order) => order < 0,
+    '<=': (order) => order <= 0,
+    '>': (order) => order > 0,
+    '>=': (order) => order >= 0,
+  };
+  for (const [operator, isInOrder] of Object.entries(orders)) {
+    const compare = (one: Uint8Array, other: Uint8Array): boolean =>
+      isInOrder(Buffer.compare(one, other));
+    environment.registerOperator(`bytes ${operator} bytes: bool`, compare);
+  }
 }
 
 function addTime(
@@ -133,8 +161,13 @@ function addTime(
 /** Makes a tree call the functions of this file. Done before it is checked or evaluated. */
 export function mend(expression: Expression, toDyn: (expression: Expression) => Expression): void {
   for (const part of partsOf(expression)) mend(part, toDyn);
+  if (!Array.isArray(expression.args)) return;
   const call = toCall(expression);
-  if (call === undefined || !Array.isArray(expression.args)) return;
+  if (call === undefined) {
+    // To the library the sum is a duration, whatever is added to one.
+    if (expression.op === '+' && isDuration(expression.args[0])) expression.args.reverse();
+    return;
+  }
   if (isReplaced(call)) expression.args[0] = `${MENDED}${call.name}`;
   const { receiver } = call;
   if (receiver === undefined || !isComprehension(call) || !hasEmptyLiteral(receiver)) return;
@@ -151,6 +184,10 @@ function isReplaced({ name, receiver, parameters }: Call): boolean {
   if (METHODS.has(name)) return parameters.length === 0;
   if (!Object.hasOwn(INSTANT_PARTS, name)) return false;
   return parameters.length === 1 || UTC_PARTS.has(name);
+}
+
+function isDuration(operand: unknown): boolean {
+  return isExpression(operand) && toCall(operand)?.name === `${MENDED}duration`;
 }
 
 function hasEmptyLiteral(expression: Expression): boolean {
@@ -189,6 +226,19 @@ function textToDouble(text: string): number {
   const infinite = /^([+-]?)inf(inity)?$/i.exec(text);
   if (infinite === null) throw new ValueError('double conversion error');
   return infinite[1] === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+}
+
+function toText(value: unknown): string {
+  if (value === Number.POSITIVE_INFINITY) return '+Inf';
+  return value === Number.NEGATIVE_INFINITY ? '-Inf' : String(value);
+}
+
+function bytesToText(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new ValueError('string conversion error');
+  }
 }
 
 /** Never with the value in the message: it may be a secret of the event's. */
