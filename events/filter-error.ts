@@ -33,7 +33,8 @@ export function toFilterError(text: string, complaint: Complaint): FilterError {
   return new FilterError(`filter at ${place}: ${problem}${advice}`, position);
 }
 
-function positionOf(text: string, at: number): FilterPosition {
+/** Where an index into a text is. */
+export function positionOf(text: string, at: number): FilterPosition {
   const before = text.slice(0, at).split('\n');
   return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
 }

@@ -88,6 +88,7 @@ export function registerMended(environment: Environment, budget: Budget): void {
   };
   addTime(add, budget);
   addOrderOfBytes(environment);
+  add(`${MENDED}has(dyn, string): bool`, hasKey);
   add(`${MENDED}int(int): int`, (value: bigint) => value);
   add(`${MENDED}int(uint): int`, (value: UnsignedInt) => toInt(value.valueOf()));
   add(`${MENDED}int(double): int`, doubleToInt);
@@ -226,6 +227,13 @@ function textToDouble(text: string): number {
   const infinite = /^([+-]?)inf(inity)?$/i.exec(text);
   if (infinite === null) throw new ValueError('double conversion error');
   return infinite[1] === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+}
+
+function hasKey(holder: unknown, key: string): boolean {
+  if (holder instanceof Map) return holder.get(key) !== undefined;
+  const isMap = typeof holder === 'object' && holder !== null && !Array.isArray(holder);
+  if (!isMap) throw new ValueError('has() looks into maps only');
+  return Object.hasOwn(holder, key) && Reflect.get(holder, key) !== undefined;
 }
 
 function toText(value: unknown): string {

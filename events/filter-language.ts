@@ -38,16 +38,17 @@ export function createLanguage(unlistedVariablesAreDyn = false): Language {
 export function parse({ environment }: Language, text: string): ParseResult {
   const program = environment.parse(text);
   widenHas(program.ast, (key, holder) => {
-    const { ast } = environment.parse(`${JSON.stringify(key)} in data`);
-    if (ast.op === 'in') Object.assign(ast.args, [ast.args[0], holder]);
-    return ast;
+    return callOf(environment, `${MENDED}has(data, ${JSON.stringify(key)})`, holder).ast;
   });
   return program;
 }
 
 /** Makes a tree that was parsed do as the language says, before it is checked. */
 export function mendTree({ environment }: Language, tree: Expression): void {
-  mend(tree, (expression) => callOf(environment, 'dyn(data)', expression).ast);
+  mend(tree, (expression) => {
+    const { start, end } = expression;
+    return Object.assign(callOf(environment, 'dyn(data)', expression).ast, { start, end });
+  });
 }
 
 /** Makes a tree that was mended pay for what it does, before it is checked. */

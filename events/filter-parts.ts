@@ -22,20 +22,17 @@ export class FilterParts {
   constructor(text: string) {
     this.#text = text;
     this.#language = language ??= createLanguage(true);
-    this.#language.budget.refill();
     this.tree = this.#parse();
   }
 
-  /**
-   * Evaluates the part at the end of a way of positions among `partsOf`. All evaluations
-   * together have the steps of one filter.
-   */
+  /** Evaluates the part at the end of a way of positions among `partsOf`. */
   evaluate(way: readonly number[], variables: Readonly<Record<string, unknown>>): PartOutcome {
     try {
       // A tree that was evaluated is bound to the types that it met: each time a new one.
       let part = this.#parse();
       for (const position of way) part = partsOf(part)[position] ?? part;
       if (isUnbounded(part)) boundTree(this.#language, part);
+      this.#language.budget.refill();
       return { value: run(toProgram(this.#language, part), variables) };
     } catch (error) {
       return { error: toFailure(error, this.#text) };

@@ -67,7 +67,7 @@ const OTHER_STRINGS = /\.(charAt|replace|reverse|format)\(|strings\.quote/;
 export function loadSuite(): Suite {
   const cases: SuiteCase[] = [];
   const skipped = new Map<string, number>();
-  for (const [name, original] of originalsOf(tests as Section, [])) {
+  for (const [name, original] of originalsOf(tests, [])) {
     const reason = whySkipped(name, original);
     if (reason !== undefined) skipped.set(reason, (skipped.get(reason) ?? 0) + 1);
     else cases.push(toCase(name, original));
@@ -175,7 +175,7 @@ export function inWords(value: unknown): string {
   if (value instanceof Uint8Array) return `bytes ${Buffer.from(value).toString('hex')}`;
   if (value instanceof Date) return `timestamp ${value.toISOString().replace(/\.?0*Z$/, 'Z')}`;
   if (Array.isArray(value)) return `[${value.map(inWords).join(', ')}]`;
-  if (typeof value !== 'object') return `${typeof value}`;
+  if (typeof value !== 'object') return typeof value;
   if (value instanceof UnsignedInt) return `uint ${String(value)}`;
   if (value instanceof Duration) {
     return `duration ${value.seconds * 1_000_000_000n + BigInt(value.nanos)}ns`;
