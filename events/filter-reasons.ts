@@ -95,17 +95,27 @@ function whyOperator(places: Places, place: Place, value: boolean): string {
   const { op } = place.expression;
   const operands = partsOf(place.expression).map((_, position) => places.within(place, position));
   const [left, right] = operands;
+  if (isLiteral(place.expression)) return `it is always ${value}`;
   if (left === undefined || right === undefined || op === '.' || op === '[]') {
     return `${places.render.part(place.expression)} is ${value}`;
   }
   const read = operands.filter(({ expression }) => !isLiteral(expression));
   const values = read.map((operand) => isValue(places, operand)).join(', ');
   if (values === '') return `it is always ${value}`;
-  if (value || read.length > 1) return `${values}${value ? '' : whyUnequal(places, left, right)}`;
+  if (value || read.length > 1) {
+    return value || op !== '==' ? values : `${values}${whyUnequal(places, left, right)}`;
+  }
   const literal = read[0] === left ? right : left;
   const shown = places.render.part(literal.expression);
   if (op === '==') return `${values}, not ${shown}${whyUnequal(places, left, right)}`;
-  return op === 'in' && literal === right ? `${values}, not in ${shown}` : values;
+  if (op === 'in' && literal === left) return whyNotIn(places, right);
+  return op === '!=' || literal === left ? values : `${values}, not ${op} ${shown}`;
+}
+
+function whyNotIn(places: Places, holder: Place): string {
+  const outcome = places.evaluate(holder);
+  if ('error' in outcome || !isMap(outcome.value)) return isValue(places, holder);
+  return `${places.render.part(holder.expression)} has ${places.render.keys(outcome.value)}`;
 }
 
 /** Equal to look at, perhaps, and yet of other types. */
@@ -130,8 +140,9 @@ function whyCall(
   const values = operands
     .filter(({ expression }) => !isLiteral(expression))
     .map((operand) => isValue(places, operand));
-  if (call.name === 'bind') return `it is ${value}`;
-  return values.join(', ') || `it is always ${value}`;
+  if (values.length === 0 || call.name === 'bind') return `it is ${value}`;
+  const parameters = call.parameters.map((parameter) => places.render.part(parameter)).join(', ');
+  return `${values.join(', ')}: ${call.name}(${parameters}) is ${value}`;
 }
 
 function whyHas(places: Places, place: Place, value: boolean): string {
@@ -246,7 +257,12 @@ function whyFailed(places: Places, place: Place): Finding {
   const values = evaluated
     .filter((part) => !isLiteral(part.expression))
     .map((part) => isValue(places, part));
-  return { place, result: 'error', why: [error, ...values].join('; ') };
+  return { place, result: 'error', why: [error, ...values, ...adviceOn(error)].join('; ') };
+}
+
+function adviceOn(error: string): readonly string[] {
+  const isMixed = /^no such overload: (double [-+*/%] int|int [-+*/%] double|double % double)$/;
+  return isMixed.test(error) ? ['numbers in JSON are doubles: write 1.0, or int(value)'] : [];
 }
 
 function isMacro(call: Call): boolean {
