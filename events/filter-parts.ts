@@ -17,25 +17,35 @@ export class FilterParts {
   readonly tree: Expression;
   readonly #text: string;
   readonly #language: Language;
+  /** The parts of a second tree, which is bounded, by the way that leads to them in the first. */
+  readonly #parts = new Map<string, Expression>();
 
   /** @throws FilterError when it does not parse */
   constructor(text: string) {
     this.#text = text;
     this.#language = language ??= createLanguage(true);
     this.tree = this.#parse();
+    const evaluated = this.#parse();
+    this.#collect(evaluated, []);
+    if (isUnbounded(evaluated)) boundTree(this.#language, evaluated);
   }
 
   /** Evaluates the part at the end of a way of positions among `partsOf`. */
   evaluate(way: readonly number[], variables: Readonly<Record<string, unknown>>): PartOutcome {
+    const part = this.#parts.get(way.join());
+    if (part === undefined) return { error: 'there is no such part' };
     try {
-      // A tree that was evaluated is bound to the types that it met: each time a new one.
-      let part = this.#parse();
-      for (const position of way) part = partsOf(part)[position] ?? part;
-      if (isUnbounded(part)) boundTree(this.#language, part);
       this.#language.budget.refill();
       return { value: run(toProgram(this.#language, part), variables) };
     } catch (error) {
       return { error: toFailure(error, this.#text) };
+    }
+  }
+
+  #collect(part: Expression, way: readonly number[]): void {
+    this.#parts.set(way.join(), part);
+    for (const [position, inner] of partsOf(part).entries()) {
+      this.#collect(inner, [...way, position]);
     }
   }
 

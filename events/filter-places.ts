@@ -9,6 +9,9 @@ import { Renderer } from './filter-render.ts';
 const EVALUATIONS_MAX = 200;
 const EVALUATION_MS_MAX = 250;
 
+/** Stands in for what a part comes to when there is no time left to find out. */
+export const NOT_LOOKED_INTO = 'it takes too long to say why';
+
 /** A part of a filter, with the variables that are there. */
 export interface Place {
   readonly expression: Expression;
@@ -22,6 +25,8 @@ export class Places {
   readonly #parts: FilterParts;
   readonly #until = performance.now() + EVALUATION_MS_MAX;
   #left = EVALUATIONS_MAX;
+  /** What was found, by the variables and then by the way. */
+  readonly #found = new Map<object, Map<string, PartOutcome>>();
 
   constructor(text: string, parts: FilterParts, secrets: ReadonlySet<string>) {
     this.render = new Renderer(text, secrets);
@@ -29,9 +34,15 @@ export class Places {
   }
 
   evaluate({ way, variables }: Place): PartOutcome {
-    if (this.#left-- <= 0 || performance.now() > this.#until) {
-      return { error: 'it takes too long to look into' };
-    }
+    const found = this.#found.get(variables) ?? new Map<string, PartOutcome>();
+    this.#found.set(variables, found);
+    const outcome = found.get(way.join()) ?? this.#look(way, variables);
+    found.set(way.join(), outcome);
+    return outcome;
+  }
+
+  #look(way: readonly number[], variables: Readonly<Record<string, unknown>>): PartOutcome {
+    if (this.#left-- <= 0 || performance.now() > this.#until) return { error: NOT_LOOKED_INTO };
     return this.#parts.evaluate(way, variables);
   }
 

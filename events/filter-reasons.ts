@@ -3,6 +3,7 @@
 import { isComprehension, partsOf, toCall, toName } from './filter-expression.ts';
 import type { Call } from './filter-expression.ts';
 import { suggest } from './filter-hints.ts';
+import { NOT_LOOKED_INTO } from './filter-places.ts';
 import type { Place, Places } from './filter-places.ts';
 import { entriesOf, isMap } from './filter-render.ts';
 import { typeName } from './filter-words.ts';
@@ -46,23 +47,28 @@ export function explain(places: Places, place: Place): readonly Finding[] {
 
 /** Of operands joined by `&&` or `||`, those that made the whole what it is. */
 function explainOperands(places: Places, place: Place): readonly Finding[] {
-  const { op } = place.expression;
-  const decisive = op === '||';
-  const operands = operandsOf(places, place, op).map((operand) => {
-    const outcome = places.evaluate(operand);
-    return { operand, value: 'value' in outcome ? outcome.value : undefined };
-  });
-  const deciding = operands.filter(({ value }) => value === decisive);
-  // Without one that decides, the whole is what all the others make it.
-  const others = operands.filter(({ value }) => op === '||' || value !== true);
-  const behind = deciding.length > 0 ? deciding : others;
-  const all = behind.length > 0 ? behind : operands;
+  const whole = outcomeOf(places, place);
   const findings: Finding[] = [];
-  for (const { operand } of all) {
+  for (const operand of operandsOf(places, place, place.expression.op)) {
     if (findings.length >= REASONS_MAX) break;
-    findings.push(...explain(places, operand));
+    if (isBehind(place, whole, outcomeOf(places, operand))) {
+      findings.push(...explain(places, operand));
+    }
   }
-  return findings;
+  if (findings.length > 0) return findings;
+  return [{ place, result: 'error', why: NOT_LOOKED_INTO }];
+}
+
+/** An `&&` is false by its false operands and fails by those that fail; an `||` by all. */
+function isBehind({ expression }: Place, whole: unknown, operand: unknown): boolean {
+  if (typeof whole === 'boolean') return operand === whole;
+  return expression.op === '||' || operand !== true;
+}
+
+/** Undefined if it fails. */
+function outcomeOf(places: Places, place: Place): unknown {
+  const outcome = places.evaluate(place);
+  return 'value' in outcome ? outcome.value : undefined;
 }
 
 /** `a && b && c` as its three operands: as a tree, the first two of them are one. */
@@ -236,21 +242,22 @@ function isTrue(places: Places, place: Place): boolean {
 /** The innermost part that fails, and why. */
 function whyFailed(places: Places, place: Place): Finding {
   const { expression } = place;
+  const whole = places.evaluate(place);
+  const error = 'error' in whole ? whole.error : '';
+  if (error === NOT_LOOKED_INTO) return { place, result: 'error', why: error };
   const call = toCall(expression);
   const within = partsOf(expression).map((_, position) => places.within(place, position));
   const parts = call?.name === 'has' ? within.map((path) => places.within(path, 0)) : within;
   const evaluated = call !== undefined && isMacro(call) ? parts.slice(0, 1) : parts;
-  const failing = evaluated.find((part) => 'error' in places.evaluate(part));
+  const failing = evaluated.find((part) => isFailing(places, part));
   if (failing !== undefined) return whyFailed(places, failing);
   if (call !== undefined && isComprehension(call)) {
     const element = elementsOf(places, places.within(place, 0))
       .slice(0, ELEMENTS_MAX)
       .map((each) => inElement(place, call, each))
-      .find((each) => 'error' in places.evaluate(each));
+      .find((each) => isFailing(places, each));
     if (element !== undefined) return whyFailed(places, element);
   }
-  const outcome = places.evaluate(place);
-  const error = 'error' in outcome ? outcome.error : '';
   if (error === 'index out of bounds' || error.startsWith('no such key')) {
     return { place, result: 'error', why: whyNoKey(places, place) };
   }
@@ -258,6 +265,11 @@ function whyFailed(places: Places, place: Place): Finding {
     .filter((part) => !isLiteral(part.expression))
     .map((part) => isValue(places, part));
   return { place, result: 'error', why: [error, ...values, ...adviceOn(error)].join('; ') };
+}
+
+function isFailing(places: Places, place: Place): boolean {
+  const outcome = places.evaluate(place);
+  return 'error' in outcome && outcome.error !== NOT_LOOKED_INTO;
 }
 
 function adviceOn(error: string): readonly string[] {

@@ -29,12 +29,17 @@ interface Question {
 
 async function questionIn(request: Request): Promise<Question> {
   const question = toJson(Buffer.from(await readBody(request)).toString());
-  if (typeof question !== 'object' || question === null || !('filter' in question)) {
+  if (typeof question !== 'object' || question === null || !hasFilter(question)) {
     throw new RequestError('the body is a JSON object with a filter: { "filter": "..." }');
   }
   const { filter } = question;
   if (typeof filter !== 'string') throw new RequestError('filter is not a text');
   return { ...question, filter };
+}
+
+/** Arrays have a `filter`, too. */
+function hasFilter(question: object): question is { filter: unknown } {
+  return Object.hasOwn(question, 'filter');
 }
 
 function toJson(text: string): unknown {
