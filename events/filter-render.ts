@@ -74,10 +74,10 @@ export class Renderer {
 
   #isSecret(text: string): boolean {
     for (const secret of this.#secrets) {
+      if (text === secret) return true;
       // Something short may be in any text by chance.
-      if (text === secret || (secret.length >= SECRET_LENGTH_MIN && text.includes(secret))) {
-        return true;
-      }
+      if (secret.length >= SECRET_LENGTH_MIN && text.includes(secret)) return true;
+      if (text.length >= SECRET_LENGTH_MIN && secret.includes(text)) return true;
     }
     return false;
   }

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import type { Event } from '../events/event.ts';
 import { explainFilter, toSentence } from '../events/filter-explain.ts';
 import { compileFilter, toFilterInput } from '../events/filter.ts';
-import { whyNoMatch } from '../ingress/no-match.ts';
+import { whyNoMatch, type Candidate } from '../ingress/no-match.ts';
 
 const SECRET = 'Bearer verysecret';
 
@@ -188,6 +188,10 @@ describe('an explanation', () => {
       `[data.headers.authorization] == ['x']`,
       `('a ' + data.headers.authorization) == 'x'`,
       `data.headers.cookie == 'x'`,
+      `data.headers.authorization.substring(7) == 'x'`,
+      `data.headers.all(h, data.headers[h].substring(7) == 'x')`,
+      `data.headers.filter(h, h != 'cookie').exists(h, data.headers[h].substring(7).size() < 5)`,
+      `data.headers.filter(h, h.startsWith('a')).all(h, data.headers[h].substring(7) == 'x')`,
     ];
     for (const filter of filters) {
       const text = JSON.stringify(explainFilter(filter, event));
@@ -254,8 +258,6 @@ describe('an explanation', () => {
 });
 
 describe('why nobody wanted an event', () => {
-  const candidate = (name: string, filter: string) => ({ name, filter });
-
   test('names those that came nearest, three at the most', () => {
     const far = `event_type == 'a' && data.method == 'b' && data.url.path == 'c'`;
     const near = `data.method == 'POST' && data.body.json.action == 'opened'`;
@@ -280,6 +282,10 @@ describe('why nobody wanted an event', () => {
     assert.doesNotMatch(line, /\n/);
   });
 });
+
+function candidate(name: string, filter: string): Candidate {
+  return { name, filter };
+}
 
 function eventOf(data: unknown): Event {
   return { id: 'e1', source: 'shop', type: 'order.paid', time: '2026-03-01T09:30:00Z', data };
