@@ -26,6 +26,7 @@ const WORDS: ReadonlyArray<readonly [RegExp, string]> = [
   [/^Exceeded maxDepth.*/, `it is nested too deeply, at most ${FILTER_DEPTH_MAX} levels`],
   [/\bEOF\b/, 'the end of the filter'],
   [/\bCOLON\b/, "':'"],
+  [/\bDOT\b/, "'.'"],
   [/\bRPAREN\b/, "')'"],
   [/\bLPAREN\b/, "'('"],
   [/\bRBRACKET\b/, "']'"],

@@ -164,6 +164,8 @@ describe('a filter that cannot be right', () => {
     [`data.a !== 1`, [1, 10], /did you mean !=\?/],
     [`data.a & data.b`, [1, 8], /did you mean &&\?/],
     ['data.a == “x”', [1, 11], /quote text with/],
+    ['data.`a-b` == 1', [1, 6], /write \['name'\] for such a name/],
+    ['data.a > .99', [1, 10], /unexpected token: '\.'; write 0\.99/],
     [`data.a == 'x`, [1, 11], /unterminated string/],
     ['data.a ==', [1, 10], /the end of the filter/],
     ['(data.a', [1, 8], /expected '\)', got the end of the filter/],
