@@ -2,14 +2,7 @@
 // cost of an evaluation and matches regular expressions by backtracking, and neither
 // can be replaced from outside: so the tree is changed before it is first evaluated.
 
-import {
-  isComprehension,
-  isExpanded,
-  isExpression,
-  partsOf,
-  toCall,
-  toName,
-} from './filter-expression.ts';
+import { isExpanded, isExpression, isMacro, partsOf, toCall } from './filter-expression.ts';
 import type { Call, Expression } from './filter-expression.ts';
 
 /** Names of the functions that a bounded filter calls. Filters themselves cannot. */
@@ -78,8 +71,4 @@ function countNodes(expression: Expression): number {
 
 function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
-}
-
-function isMacro(call: Call): boolean {
-  return isComprehension(call) || (call.name === 'bind' && toName(call.receiver) === 'cel');
 }

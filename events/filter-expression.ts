@@ -56,6 +56,11 @@ export function isComprehension(call: Call): boolean {
   return call.receiver !== undefined && COMPREHENSIONS.has(call.name);
 }
 
+/** Whether a call gives a name to a value, and evaluates one of its parameters with it. */
+export function isMacro(call: Call): boolean {
+  return isComprehension(call) || (call.name === 'bind' && toName(call.receiver) === 'cel');
+}
+
 /** Whether the library keeps an expansion of the call beside what was written. */
 export function isExpanded(expression: Expression): expression is Expanded {
   const call = toCall(expression);

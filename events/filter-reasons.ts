@@ -1,6 +1,6 @@
 // The reasons for what a part of a filter came to, in words.
 
-import { isComprehension, partsOf, toCall, toName } from './filter-expression.ts';
+import { isComprehension, isMacro, partsOf, toCall, toName } from './filter-expression.ts';
 import type { Call } from './filter-expression.ts';
 import { suggest } from './filter-hints.ts';
 import { NOT_LOOKED_INTO } from './filter-places.ts';
@@ -196,23 +196,26 @@ function whyComprehension(
   const name = places.render.part(list.expression);
   const elements = elementsOf(places, list);
   if (elements.length === 0) return `${name} is empty`;
+  const seen = elements.slice(0, ELEMENTS_MAX);
+  const isFor = (element: unknown): boolean => isTrue(places, inElement(place, call, element));
   // What decides: for `all` an element that is not, for the others one that is.
-  const deciding = elements
-    .slice(0, ELEMENTS_MAX)
-    .findIndex(
-      (element) => isTrue(places, inElement(place, call, element)) !== (call.name === 'all'),
-    );
-  if (call.name === 'exists_one' && deciding >= 0) {
-    const isFor = (element: unknown): boolean => isTrue(places, inElement(place, call, element));
-    const count = elements.slice(0, ELEMENTS_MAX).filter(isFor).length;
-    return `it is true for ${count} of the ${elements.length} elements of ${name}`;
+  const deciding = seen.findIndex((element) => isFor(element) !== (call.name === 'all'));
+  if (call.name === 'exists_one') {
+    const among = seen.length < elements.length ? `first ${seen.length}` : String(seen.length);
+    return `it is true for ${seen.filter(isFor).length} of the ${among} elements of ${name}`;
   }
-  if (deciding < 0 && value) return `it is true for all ${elements.length} elements of ${name}`;
-  const index = Math.max(deciding, 0);
-  const [finding] = explain(places, inElement(place, call, elements[index]));
+  if (deciding < 0 && value !== (call.name === 'all')) {
+    return `it is ${value} because of an element of ${name} after the first ${seen.length}`;
+  }
+  if (deciding < 0 && value) return `it is true for ${toAll(elements, name)}`;
+  const [finding] = explain(places, inElement(place, call, elements[Math.max(deciding, 0)]));
   const why = finding === undefined ? '' : `: ${finding.why}`;
-  if (deciding >= 0) return `element ${index} of ${name}${why}`;
-  return `it is false for all ${elements.length} elements of ${name}; the first${why}`;
+  if (deciding >= 0) return `element ${deciding} of ${name}${why}`;
+  return `it is false for ${toAll(elements, name)}; the first${why}`;
+}
+
+function toAll({ length }: readonly unknown[], name: string): string {
+  return length === 1 ? `the one element of ${name}` : `all ${length} elements of ${name}`;
 }
 
 /** The condition of a comprehension, for one of the elements. */
@@ -275,10 +278,6 @@ function isFailing(places: Places, place: Place): boolean {
 function adviceOn(error: string): readonly string[] {
   const isMixed = /^no such overload: (double [-+*/%] int|int [-+*/%] double|double % double)$/;
   return isMixed.test(error) ? ['numbers in JSON are doubles: write 1.0, or int(value)'] : [];
-}
-
-function isMacro(call: Call): boolean {
-  return isComprehension(call) || (call.name === 'bind' && toName(call.receiver) === 'cel');
 }
 
 function isLiteral({ op, args }: Place['expression']): boolean {

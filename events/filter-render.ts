@@ -52,7 +52,7 @@ export class Renderer {
 
   /** The keys of a map, some of them. */
   keys(value: unknown): string {
-    const keys = entriesOf(value).map(([key]) => shorten(key));
+    const keys = entriesOf(value).map(([key]) => shorten(escape(key)));
     const more = keys.length - KEYS_SHOWN_MAX;
     return `${keys.slice(0, KEYS_SHOWN_MAX).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
   }
@@ -125,11 +125,16 @@ export function entriesOf(value: unknown): ReadonlyArray<readonly [key: string, 
   return isMap(value) ? Object.entries(value) : [];
 }
 
-/** In one line, whatever is in it. */
 function quote(text: string): string {
-  const start = text.slice(0, SHOWN_LENGTH_MAX);
-  const escaped = JSON.stringify(start)
-    .slice(1, -1)
-    .replaceAll(String.raw`\"`, '"');
-  return `'${escaped.replaceAll("'", String.raw`\'`)}'`;
+  return `'${escape(text).replaceAll("'", String.raw`\'`)}'`;
+}
+
+/** In one line, and nothing that a terminal would act on. */
+function escape(text: string): string {
+  const escaped = JSON.stringify(text.slice(0, SHOWN_LENGTH_MAX)).slice(1, -1);
+  return escaped
+    .replaceAll(String.raw`\"`, '"')
+    .replaceAll(/[\u007f-\u009f\u2028\u2029]/g, (character) => {
+      return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+    });
 }

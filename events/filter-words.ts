@@ -100,5 +100,7 @@ export function typeName(result: unknown): string {
   if (typeof result === 'bigint') return 'int';
   if (typeof result === 'number') return 'double';
   if (Array.isArray(result)) return 'list';
+  if (result instanceof Date) return 'timestamp';
+  if (result instanceof Uint8Array) return 'bytes';
   return typeof result === 'object' ? 'map' : typeof result;
 }

@@ -156,6 +156,37 @@ describe('why a filter did not match', () => {
     });
   }
 
+  test('is found in long lists as far as it looks, and is not made up', () => {
+    const list = Array.from({ length: 100 }, (_, index) => index);
+    const found: Array<[filter: string, why: string]> = [
+      [
+        'data.list.all(x, x < 90)',
+        'it is false because of an element of data.list after the first 50',
+      ],
+      ['data.list.all(x, x < 40)', 'element 40 of data.list: x is 40, not < 40'],
+      ['data.list.exists_one(x, x > 90)', 'it is true for 0 of the first 50 elements of data.list'],
+      ['data.list.exists_one(x, x < 9)', 'it is true for 9 of the first 50 elements of data.list'],
+      [
+        '!data.list.exists(x, x == 70)',
+        'it is true because of an element of data.list after the first 50',
+      ],
+      ['!data.list.exists(x, x == 7)', 'element 7 of data.list: x is 7'],
+      ['!data.list.all(x, x < 100)', 'it is true for all 100 elements of data.list'],
+      [
+        '[data.list[3]].exists(x, x == 4)',
+        'it is false for the one element of [data.list[3]]; the first: x is 3, not 4',
+      ],
+    ];
+    for (const [filter, why] of found) {
+      const { reasons } = explainFilter(filter, eventOf({ list }));
+      assert.deepEqual(
+        reasons.map((reason) => reason.why),
+        [why],
+        filter,
+      );
+    }
+  });
+
   test('comes with the place of the part', () => {
     const { reasons } = explainFilter(`event_type != ''\n  && data.method == 'GET'`, event);
     assert.deepEqual(
@@ -203,6 +234,7 @@ describe('an explanation', () => {
     const long = 'x'.repeat(100_000);
     const big = eventOf({
       text: `${long}\n'`,
+      keys: { 'a\nb\u001b[31m\u009b': 1 },
       map: Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`${long}${index}`, 1])),
       list: Array.from({ length: 10_000 }, () => long),
       deep: [[[[[[long]]]]]],
@@ -210,6 +242,7 @@ describe('an explanation', () => {
     const filters = [
       `data.text == 'a'`,
       'data.map.key == 1',
+      'data.keys.key == 1',
       `data.list == ['${'a'.repeat(3_000)}']`,
       'data.deep == []',
       'data == {}',
@@ -220,7 +253,8 @@ describe('an explanation', () => {
       assert.ok(reasons.length >= 1 && reasons.length <= 5, filter);
       for (const reason of reasons) {
         assert.ok(toSentence(reason).length < 1_200, `${toSentence(reason).length} ${filter}`);
-        assert.doesNotMatch(toSentence(reason), /\n/);
+        // oxlint-disable-next-line no-control-regex
+        assert.doesNotMatch(toSentence(reason), /[\u0000-\u001f\u007f-\u009f]/);
       }
     }
   });
