@@ -7,6 +7,7 @@ import { Command, CommanderError } from 'commander';
 
 import { toSentence } from '../dev/errors.ts';
 import { createDevCommand } from './dev.ts';
+import { createFilterCommand } from './filter.ts';
 import { createIngressCommand } from './ingress.ts';
 import { createInitCommand } from './init.ts';
 import { createSubscriptionsCommand } from './subscriptions.ts';
@@ -18,6 +19,7 @@ const COMMANDS = [
   createWorkerCommand,
   createIngressCommand,
   createSubscriptionsCommand,
+  createFilterCommand,
 ];
 
 const { version } = createRequire(import.meta.url)('nextevent/package.json') as { version: string };
@@ -40,9 +42,16 @@ function createProgram(): Command {
     .configureOutput({ outputError() {} })
     .exitOverride();
   for (const createCommand of COMMANDS) {
-    program.addCommand(createCommand().copyInheritedSettings(program));
+    program.addCommand(inheriting(program, createCommand()));
   }
   return program;
+}
+
+/** A command with the settings of the one above it, and so on down. */
+function inheriting(above: Command, command: Command): Command {
+  command.copyInheritedSettings(above);
+  for (const below of command.commands) inheriting(command, below);
+  return command;
 }
 
 /** What commander says over several lines: `unknown command 'worke' (Did you mean worker?)`. */

@@ -102,6 +102,11 @@ export class Inspection {
     };
   }
 
+  /** The subscriptions of a source that this process knows, without asking anybody. */
+  known(source: string): Iterable<Subscription> {
+    return this.#deps.dispatchers.get(source)?.known ?? [];
+  }
+
   /** Undefined if there is no such source, or nobody can tell: a worker has to be there. */
   async subscriptions(source: string, page: PageRequest): Promise<SubscriptionPage | undefined> {
     const dispatcher = this.#deps.dispatchers.get(source);

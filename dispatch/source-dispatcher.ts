@@ -101,6 +101,11 @@ export class SourceDispatcher {
     await this.#subscribers.refresh();
   }
 
+  /** The subscriptions that get events, as this process knows them. */
+  get known(): Iterable<Subscription> {
+    return this.#subscribers.index.values();
+  }
+
   /** The subscriptions, from a reading that begins now; undefined if nobody can tell in time. */
   async subscriptions(): Promise<readonly Subscription[] | undefined> {
     const reading = await this.#subscribers.readBesideBacklog();

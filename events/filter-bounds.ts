@@ -2,7 +2,7 @@
 // cost of an evaluation and matches regular expressions by backtracking, and neither
 // can be replaced from outside: so the tree is changed before it is first evaluated.
 
-import { isComprehension, isExpression, partsOf, toCall, toName } from './filter-expression.ts';
+import { isExpanded, isExpression, isMacro, partsOf, toCall } from './filter-expression.ts';
 import type { Call, Expression } from './filter-expression.ts';
 
 /** Names of the functions that a bounded filter calls. Filters themselves cannot. */
@@ -20,11 +20,6 @@ const COSTLY_OPERATORS: ReadonlySet<string> = new Set(['==', '!=', 'in', '+']);
 
 /** Calls whose parameters are not values. */
 const MACROS_ON_PATHS: ReadonlySet<string> = new Set(['has']);
-
-/** How the library keeps a comprehension: expanded, beside the call that was written. */
-interface Expanded extends Expression {
-  readonly meta: { readonly alternate: { readonly args: { iterable: Expression } } };
-}
 
 /** Whether a filter has to be bounded: the others cost what their length and the event do. */
 export function isUnbounded(expression: Expression): boolean {
@@ -76,13 +71,4 @@ function countNodes(expression: Expression): number {
 
 function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
-}
-
-function isExpanded(expression: Expression): expression is Expanded {
-  const call = toCall(expression);
-  return call !== undefined && isComprehension(call);
-}
-
-function isMacro(call: Call): boolean {
-  return isComprehension(call) || (call.name === 'bind' && toName(call.receiver) === 'cel');
 }

@@ -16,10 +16,12 @@ export interface Complaint {
 export class FilterError extends Error {
   override readonly name = 'FilterError';
   readonly position?: FilterPosition;
+  /** What was probably meant; the message says it, too. */
+  readonly suggestion?: string;
 
-  constructor(message: string, position?: FilterPosition) {
+  constructor(message: string, where: { position?: FilterPosition; suggestion?: string } = {}) {
     super(message);
-    if (position !== undefined) this.position = position;
+    Object.assign(this, where);
   }
 }
 
@@ -27,13 +29,15 @@ export class FilterError extends Error {
 export function toFilterError(text: string, complaint: Complaint): FilterError {
   const { problem, at, hint } = complaint;
   const advice = hint === undefined ? '' : `; ${hint}`;
-  if (at === undefined) return new FilterError(`filter: ${problem}${advice}`);
+  const suggestion = hint === undefined ? {} : { suggestion: hint };
+  if (at === undefined) return new FilterError(`filter: ${problem}${advice}`, suggestion);
   const position = positionOf(text, at);
   const place = `line ${position.line}, column ${position.column}`;
-  return new FilterError(`filter at ${place}: ${problem}${advice}`, position);
+  return new FilterError(`filter at ${place}: ${problem}${advice}`, { position, ...suggestion });
 }
 
-function positionOf(text: string, at: number): FilterPosition {
+/** Where an index into a text is. */
+export function positionOf(text: string, at: number): FilterPosition {
   const before = text.slice(0, at).split('\n');
   return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
 }

@@ -17,6 +17,11 @@ export interface Call {
   readonly parameters: readonly Expression[];
 }
 
+/** How the library keeps a comprehension: expanded, beside the call that was written. */
+export interface Expanded extends Expression {
+  readonly meta: { readonly alternate: { readonly args: { iterable: Expression } } };
+}
+
 /** The macros that run a part of the filter once for each element of a list. */
 const COMPREHENSIONS: ReadonlySet<string> = new Set([
   'all',
@@ -49,6 +54,17 @@ export function toCall(expression: Expression): Call | undefined {
 /** Whether a call runs one of its parameters for each element of its receiver. */
 export function isComprehension(call: Call): boolean {
   return call.receiver !== undefined && COMPREHENSIONS.has(call.name);
+}
+
+/** Whether a call gives a name to a value, and evaluates one of its parameters with it. */
+export function isMacro(call: Call): boolean {
+  return isComprehension(call) || (call.name === 'bind' && toName(call.receiver) === 'cel');
+}
+
+/** Whether the library keeps an expansion of the call beside what was written. */
+export function isExpanded(expression: Expression): expression is Expanded {
+  const call = toCall(expression);
+  return call !== undefined && isComprehension(call);
 }
 
 /** The name that an expression consists of, or `undefined`. */

@@ -4,8 +4,8 @@
 import { isExpression, partsOf, toCall, toName } from './filter-expression.ts';
 import type { Expression } from './filter-expression.ts';
 
-/** Makes the expression `key in holder`, which for a map means the same. */
-export type ToIn = (key: string, holder: Expression) => Expression;
+/** Makes the call that tells whether a holder has a key. */
+export type ToCall = (key: string, holder: Expression) => Expression;
 
 /** A node of the library's tree, which evaluates its `alternate` in its own place. */
 interface Replaceable extends Expression {
@@ -13,15 +13,15 @@ interface Replaceable extends Expression {
 }
 
 /** Lets `has` take a path with an index in it. */
-export function widenHas(expression: Expression, toIn: ToIn): void {
-  for (const part of partsOf(expression)) widenHas(part, toIn);
+export function widenHas(expression: Expression, toHas: ToCall): void {
+  for (const part of partsOf(expression)) widenHas(part, toHas);
   const call = toCall(expression);
   if (call?.name !== 'has' || call.receiver !== undefined) return;
   const [path] = call.parameters;
   if (path?.op !== '.' || !Array.isArray(path.args) || isPlainPath(path)) return;
   const [holder, key]: readonly unknown[] = path.args;
   if (!isExpression(holder) || typeof key !== 'string' || !isReplaceable(expression)) return;
-  expression.setMeta('alternate', toIn(key, holder));
+  expression.setMeta('alternate', toHas(key, holder));
 }
 
 function isPlainPath(path: Expression): boolean {

@@ -52,6 +52,9 @@ export function suggest(name: string, known: Iterable<string>): string | undefin
 /** Looks at the text around a place where it could not be read, for what was meant. */
 export function suggestAt(text: string, at: number): string | undefined {
   const rest = text.slice(at);
+  if (rest.startsWith('`') && text[at - 1] === '.') return "write ['name'] for such a name";
+  const fraction = /^\.\d+/.exec(rest)?.[0];
+  if (fraction !== undefined) return `write 0${fraction}`;
   if (/^[“”‘’`]/.test(rest)) return 'quote text with \' or "';
   if (/^={1,2}/.test(rest) && /[=!]=$/.test(text.slice(0, at))) {
     return `did you mean ${text.slice(at - 2, at)}?`;

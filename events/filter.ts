@@ -1,35 +1,26 @@
-// Compiles and evaluates one filter. This is the only file that knows the CEL library.
+// Compiles and evaluates one filter.
 //
 // A filter is checked as far as it can be before it is accepted, for afterwards
 // nobody is there to see it fail: an error during evaluation is "no match".
 
-import { Environment, EvaluationError, ParseError, TypeError } from '@marcbachmann/cel-js';
 import type { ParseResult } from '@marcbachmann/cel-js';
 
-import { BOUNDED, bound, isUnbounded } from './filter-bounds.ts';
-import { Budget, BudgetError } from './filter-budget.ts';
+import { isUnbounded } from './filter-bounds.ts';
 import { FilterCheck } from './filter-check.ts';
-import type { KnownCalls } from './filter-check.ts';
 import { FilterError, toFilterError } from './filter-error.ts';
 import type { Expression } from './filter-expression.ts';
-import { widenHas } from './filter-has.ts';
-import { suggest, suggestAt } from './filter-hints.ts';
 import { withoutConstructors } from './filter-input.ts';
 import type { FilterInput } from './filter-input.ts';
-import { PatternError, createMatches } from './filter-regex.ts';
+import { boundTree, createLanguage, knownCalls, mendTree, parse, run } from './filter-language.ts';
+import { toFailure, toRefusal, typeName } from './filter-words.ts';
 
 export { FilterError } from './filter-error.ts';
+export { FILTER_DEPTH_MAX, FILTER_NODES_MAX } from './filter-language.ts';
 export { toFilterInput } from './filter-input.ts';
 export type { FilterInput } from './filter-input.ts';
 
 /** Longest filter accepted, in characters. Bounds the cost of compiling one. */
 export const FILTER_LENGTH_MAX = 4_096;
-
-/** Most names, literals, operators and calls in one filter. */
-export const FILTER_NODES_MAX = 1_000;
-
-/** How deeply parentheses, lists, calls and paths may be nested. */
-export const FILTER_DEPTH_MAX = 64;
 
 /** Compiled filters that are kept. Above it, the one unused for longest goes. */
 const FILTERS_KEPT_MAX = 1_000;
@@ -49,40 +40,10 @@ export interface Filter {
   evaluate(input: FilterInput): FilterOutcome;
 }
 
-// The library reads timestamps in the zone of the host (`getHours('Asia/Tokyo')` is
-// wrong where the host's own clock skips an hour). A filter must not depend on the
-// machine that evaluates it, and nothing else here uses local time.
-process.env['TZ'] = 'UTC';
-
 const MATCHED: FilterOutcome = { matched: true };
 const NOT_MATCHED: FilterOutcome = { matched: false };
-const VARIABLES: readonly string[] = ['data', 'event_type', 'event', 'true', 'false', 'null'];
-
-/** Errors whose text names types and operators, and nothing from the event. */
-const WORDED: ReadonlySet<string> = new Set([
-  'no_such_overload',
-  'no_matching_overload',
-  'invalid_logical_operand',
-  'invalid_condition_type',
-]);
-
-/** What the library calls a thing, and what the author of a filter does. */
-const WORDS: ReadonlyArray<readonly [RegExp, string]> = [
-  [/^Exceeded maxAstNodes.*/, `it has too many parts, at most ${FILTER_NODES_MAX}`],
-  [/^Exceeded maxDepth.*/, `it is nested too deeply, at most ${FILTER_DEPTH_MAX} levels`],
-  [/\bEOF\b/, 'the end of the filter'],
-  [/\bCOLON\b/, "':'"],
-  [/\bRPAREN\b/, "')'"],
-  [/\bLPAREN\b/, "'('"],
-  [/\bRBRACKET\b/, "']'"],
-  [/\bRBRACE\b/, "'}'"],
-  [new RegExp(BOUNDED.matches), 'matches'],
-  [/\bdyn<(\w+(?:<[^>]*>)?)>/g, '$1'],
-];
-
-const budget = new Budget();
-const environment = createEnvironment();
-const known = knownCalls();
+const language = createLanguage();
+const known = knownCalls(language);
 const kept = new Map<string, Filter>();
 
 /**
@@ -107,8 +68,9 @@ function compile(text: string): Filter {
   }
   if (text.trim() === '') return { text, evaluate: () => MATCHED };
   try {
-    const program = parse(text);
+    const program = parse(language, text);
     new FilterCheck(text, known).run(program.ast);
+    mendTree(language, program.ast);
     checkTypes(text, program);
     const bounded = isUnbounded(program.ast) ? parseBounded(text) : program;
     return {
@@ -117,7 +79,7 @@ function compile(text: string): Filter {
       evaluate: (input) => evaluate(bounded, input, text),
     };
   } catch (error) {
-    throw error instanceof FilterError ? error : explain(text, error);
+    throw toRefusal(text, error);
   }
 }
 
@@ -129,66 +91,12 @@ function checkTypes(text: string, program: ParseResult): void {
   throw toFilterError(text, { problem: `it is of type ${type}, not bool`, at: 0 });
 }
 
-function parse(text: string): ParseResult {
-  const program = environment.parse(text);
-  widenHas(program.ast, (key, holder) => {
-    const { ast } = environment.parse(`${JSON.stringify(key)} in data`);
-    if (ast.op === 'in') Object.assign(ast.args, [ast.args[0], holder]);
-    return ast;
-  });
-  return program;
-}
-
 /** Parses once more, as the tree that was type-checked cannot be changed any longer. */
 function parseBounded(text: string): ParseResult {
-  const program = parse(text);
-  bound(program.ast, (name, expression, weight) => {
-    const { ast } = environment.parse(`${name}(data${weight === undefined ? '' : `, ${weight}`})`);
-    if (ast.op === 'call') Object.assign(ast.args[1], [expression]);
-    return ast;
-  });
+  const program = parse(language, text);
+  mendTree(language, program.ast);
+  boundTree(language, program.ast);
   return program;
-}
-
-function explain(text: string, error: unknown): FilterError {
-  if (error instanceof ParseError) {
-    const at = error.range?.start ?? 0;
-    const hint = suggestAt(text, at);
-    return toFilterError(text, { problem: inWords(toUnexpected(error, text)), at, hint });
-  }
-  if (error instanceof TypeError || error instanceof EvaluationError) {
-    const problem = inWords(error.summary);
-    return toFilterError(text, { problem, at: error.range?.start, hint: hintFor(error, text) });
-  }
-  const reason = error instanceof RangeError ? 'it is nested too deeply' : String(error);
-  return toFilterError(text, { problem: `it cannot be compiled, ${reason}` });
-}
-
-/** The library names the last letter of a word that it did not expect. */
-function toUnexpected(error: ParseError, text: string): string {
-  const { code, range, summary } = error;
-  if (code !== 'unexpected_character' || range === undefined) return summary;
-  const word = text.slice(range.start, Math.max(range.end, range.start + 1));
-  const letter = String.fromCodePoint(text.codePointAt(range.start) ?? 0);
-  return `unexpected ${JSON.stringify(word.length > 1 ? word : letter)}`;
-}
-
-function hintFor(error: TypeError | EvaluationError, text: string): string | undefined {
-  const { code, summary, range } = error;
-  if (code === 'unknown_variable') {
-    return suggest(text.slice(range?.start, range?.end), VARIABLES);
-  }
-  if (code === 'no_such_overload' && /\btype\b/.test(summary)) return 'did you mean event_type?';
-  if (code === 'invalid_macro_argument' && summary.startsWith('has(')) {
-    return "write has(path.name), or 'name' in value";
-  }
-  return undefined;
-}
-
-function inWords(summary: string): string {
-  let words = summary;
-  for (const [pattern, replacement] of WORDS) words = words.replace(pattern, replacement);
-  return words.charAt(0).toLowerCase() + words.slice(1);
 }
 
 function evaluate(program: ParseResult, input: FilterInput, text: string): FilterOutcome {
@@ -198,80 +106,18 @@ function evaluate(program: ParseResult, input: FilterInput, text: string): Filte
     if (result === false) return NOT_MATCHED;
     return { matched: false, error: `it is of type ${typeName(result)}, not bool` };
   } catch (error) {
-    return { matched: false, error: describe(error, text) };
+    return { matched: false, error: toFailure(error, text) };
   }
 }
 
 function runTwice(program: ParseResult, input: FilterInput, text: string): unknown {
   try {
+    language.budget.refill();
     return run(program, input);
   } catch (error) {
     const readable = withoutConstructors(input, text);
     if (readable === undefined) throw error;
+    language.budget.refill();
     return run(program, readable);
   }
-}
-
-function run(program: ParseResult, input: FilterInput): unknown {
-  const { stackTraceLimit } = Error;
-  // Errors are ordinary here, up to one for each element of a list: most of their
-  // cost is the stack trace, and nobody reads it.
-  Error.stackTraceLimit = 0;
-  budget.refill();
-  try {
-    return program(input);
-  } finally {
-    Error.stackTraceLimit = stackTraceLimit;
-  }
-}
-
-/** Says why a filter could not be evaluated, without a word of what the event holds. */
-function describe(error: unknown, text: string): string {
-  if (error instanceof BudgetError) return `it takes ${error.message}`;
-  if (error instanceof PatternError) return 'invalid regular expression';
-  if (!(error instanceof EvaluationError)) return 'the event cannot be read';
-  if (WORDED.has(error.code)) return inWords(error.summary);
-  const key = /^No such key: (.*)$/.exec(error.summary)?.[1];
-  // A key may itself have come from the event; one that the filter names has not.
-  if (error.code === 'no_such_key' && key !== undefined && text.includes(key)) {
-    return `no such key: ${key}`;
-  }
-  return error.code.replaceAll('_', ' ');
-}
-
-function typeName(result: unknown): string {
-  if (result === null) return 'null';
-  if (typeof result === 'bigint') return 'int';
-  if (typeof result === 'number') return 'double';
-  if (Array.isArray(result)) return 'list';
-  return typeof result === 'object' ? 'map' : typeof result;
-}
-
-function createEnvironment(): Environment {
-  const limits = { maxAstNodes: FILTER_NODES_MAX, maxDepth: FILTER_DEPTH_MAX };
-  const matches = createMatches(budget);
-  const elements = (value: unknown, names: bigint): unknown =>
-    budget.spendOnElements(value, Number(names));
-  const whole = (value: unknown): unknown => budget.spendOnWhole(value);
-  const sync = { async: false };
-  return new Environment({ homogeneousAggregateLiterals: false, limits })
-    .registerVariable('event_type', 'string')
-    .registerVariable('data', 'dyn')
-    .registerVariable('event', 'map<string, string>')
-    .registerFunction('matches(string, string): bool', matches, sync)
-    .registerFunction(`${BOUNDED.matches}(string, string): bool`, matches, sync)
-    .registerFunction(`string.${BOUNDED.matches}(string): bool`, matches, sync)
-    .registerFunction(`${BOUNDED.elements}(dyn, int): dyn`, elements, sync)
-    .registerFunction(`${BOUNDED.whole}(dyn): dyn`, whole, sync);
-}
-
-function knownCalls(): KnownCalls {
-  const own: readonly string[] = Object.values(BOUNDED);
-  const functions = new Set<string>();
-  const methods = new Set<string>();
-  for (const { name, receiverType } of environment.getDefinitions().functions) {
-    if (own.includes(name) || /^optional/i.test(receiverType ?? '')) continue;
-    (receiverType === null ? functions : methods).add(name);
-  }
-  return { functions, methods };
 }

@@ -3,6 +3,7 @@
 import express, { Router, type Express, type Request } from 'express';
 
 import type { Inspection, SubscriptionStatus } from '../dispatch/inspection.ts';
+import { answerFilters } from './filters-api.ts';
 import { answerProblems, ForbiddenError, NoAnswerError, NotFoundError } from './problems.ts';
 import { RequestError, type Source } from './sources/source.ts';
 
@@ -19,7 +20,10 @@ export interface ApiDeps {
   readonly log: (line: string) => void;
 }
 
-/** `GET /api/v1/sources` and `GET /api/v1/subscriptions?source=&limit=&after=`. */
+/**
+ * `GET /api/v1/sources`, `GET /api/v1/subscriptions?source=&limit=&after=`,
+ * `POST /api/v1/filters/check` and `POST /api/v1/filters/test`.
+ */
 export function createApi(deps: ApiDeps): Express {
   const app = express();
   app.disable('x-powered-by');
@@ -31,7 +35,7 @@ export function createApi(deps: ApiDeps): Express {
     response.set('Cache-Control', 'no-store');
     next();
   });
-  app.use('/api/v1', answerInspection(deps));
+  app.use('/api/v1', answerInspection(deps), answerFilters());
   app.use(() => {
     throw new NotFoundError('there is nothing here; the API is at /api/v1');
   });

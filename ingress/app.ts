@@ -6,6 +6,7 @@ import { createServer as createHttpServer, type Server } from 'node:http';
 import express, { type Express } from 'express';
 
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
+import type { Event } from '../events/event.ts';
 import { answerHealth, type Ready } from './health.ts';
 import { answerProblems, NotFoundError } from './problems.ts';
 import type { Source } from './sources/source.ts';
@@ -27,6 +28,11 @@ export interface AppDeps {
   readonly ready: Ready;
   /** Takes one line per event, and one per failure. */
   readonly log: (line: string) => void;
+  /**
+   * Says why nobody wanted an event, for its line. It costs more than the event itself: for
+   * development.
+   */
+  readonly explain?: (event: Event) => string;
 }
 
 /**

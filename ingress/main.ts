@@ -11,9 +11,11 @@ import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import { createDispatcher } from '../dispatch/dispatcher.ts';
+import type { Event } from '../events/event.ts';
 import { SOURCE_TASK_QUEUE } from '../workflows/messages.ts';
 import { createApi } from './api.ts';
 import { createApp, createServer } from './app.ts';
+import { whyNoMatch, type Candidate } from './no-match.ts';
 import { createReadiness } from './readiness.ts';
 import { describeRetention } from './retention.ts';
 
@@ -65,6 +67,10 @@ async function main(): Promise<void> {
       taskQueues: [config.taskQueue, SOURCE_TASK_QUEUE],
     }),
     log: console.log,
+    // Set by the dev runtime alone.
+    ...(process.env.NEXTEVENT_EXPLAIN === '1' && {
+      explain: (event: Event) => whyNoMatch(event, candidatesOf(config, dispatcher, event.source)),
+    }),
   });
   const server = createServer(app);
   const port = await listen(server, { host, port: requestedPort, variable: 'PORT' });
@@ -81,6 +87,18 @@ async function main(): Promise<void> {
   const retention = await describeRetention(connection, namespace);
   if (retention !== undefined) console.log(retention);
   process.send?.({ type: 'ready', port, managementPort });
+}
+
+/** First the triggers, of which there are few. */
+function* candidatesOf(
+  { triggers }: Config,
+  { inspection }: Temporal['dispatcher'],
+  source: string,
+): Iterable<Candidate> {
+  for (const trigger of triggers) if (trigger.source === source) yield trigger;
+  for (const { workflowId, filter } of inspection.known(source)) {
+    yield { name: workflowId, filter };
+  }
 }
 
 function toPort(variable: string, fallback: number): number {

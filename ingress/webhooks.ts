@@ -43,7 +43,8 @@ export function takeWebhooks(deps: Omit<AppDeps, 'ready'>): RequestHandler {
     });
     const dispatched = await deps.dispatcher.dispatch(event);
     accept(response, event.id, dispatched);
-    deps.log(toLogLine(event, dispatched));
+    const why = isUnwanted(dispatched) ? deps.explain?.(event) : undefined;
+    deps.log(`${toLogLine(event, dispatched)}${why ? `: ${why}` : ''}`);
   };
 }
 
@@ -98,6 +99,10 @@ function accept(response: ServerResponse, id: string, dispatched: Dispatched): v
       'NextEvent-Id': id.replace(NOT_VISIBLE_ASCII, encodeURIComponent),
     })
     .end(body);
+}
+
+function isUnwanted({ started, signalled, unmatched, queued }: Dispatched): boolean {
+  return started.length === 0 && signalled === 0 && unmatched > 0 && !queued;
 }
 
 /** What happened to an event, in a line: `hello post -> started approval-1, woke 2, no match 3`. */

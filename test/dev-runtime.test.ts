@@ -60,6 +60,24 @@ describe('npm start', () => {
     await until('all children have gone', () => !children.some(isRunning));
   });
 
+  test('says of an event that nobody wanted why', async () => {
+    const config = CONFIG.replace(
+      "workflow: 'answer'",
+      `filter: "data.body.json.action == 'opened'", workflow: 'answer'`,
+    );
+    await using project = await makeProject({ workflows: ANSWER, config });
+    const dev = project.start();
+    const curl = await dev.curlLine();
+    const authorized = `${curl.replace('"hello"', '"action"')} -H 'authorization: Bearer s3cr3t'`;
+    await run('bash', ['-c', authorized]);
+    await dev.prints(
+      /^try-me post -> no match 1: on-post: data\.body\.json\.action is 'world', not 'opened'$/m,
+    );
+    assert.doesNotMatch(dev.output, /s3cr3t/);
+    dev.kill('SIGINT');
+    assert.equal(await dev.exitCode, 0);
+  });
+
   test('keeps workflows over a restart', async () => {
     await using project = await makeProject({ workflows: ANSWER });
     const first = project.start();

@@ -210,6 +210,15 @@ describe('The management API', () => {
     await untilDispatched(app, 'watched');
   });
 
+  test('checks filters, and tries them', async () => {
+    const body = JSON.stringify({ filter: 'data.a == 1', event: { type: 't', data: { a: 1 } } });
+    const checked = await fetch(`${url}/api/v1/filters/check`, { method: 'POST', body });
+    assert.deepEqual(await checked.json(), { valid: true, indexed: true, indexedBy: ['data.a'] });
+    const tried = await fetch(`${url}/api/v1/filters/test`, { method: 'POST', body });
+    assert.deepEqual(await tried.json(), { matched: true, reasons: [] });
+    assert.equal(await statusOf('/api/v1/filters/test'), 404);
+  });
+
   test('refuses what it does not know, and whoever is not on this machine', async () => {
     assert.equal(await statusOf('/api/v1/subscriptions?source=no-such'), 404);
     assert.equal(await statusOf('/api/v1/subscriptions?limit=0'), 400);

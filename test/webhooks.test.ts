@@ -26,6 +26,7 @@ let events: Array<Event<WebhookData>> = [];
 let lines: string[] = [];
 let outcome: Dispatched | Error = nobody;
 let missing: readonly string[] = [];
+let explain: ((event: Event) => string) | undefined;
 
 const app = createApp({
   sources: new Map([
@@ -43,6 +44,7 @@ const app = createApp({
   },
   ready: async () => missing,
   log: (line) => lines.push(line),
+  explain: (event) => explain?.(event) ?? '',
 });
 const server = createServer(app).listen(0, '127.0.0.1');
 await once(server, 'listening');
@@ -51,6 +53,7 @@ const url = `http://127.0.0.1:${port}`;
 
 beforeEach(() => {
   [events, lines, outcome, missing] = [[], [], nobody, []];
+  explain = undefined;
 });
 after(() => {
   server.close();
@@ -447,6 +450,21 @@ describe('the answer', () => {
       assert.deepEqual(lines, [line]);
     });
   }
+
+  test('is logged with the reason if nobody wanted the event, and only then', async () => {
+    explain = (event) => `nobody likes ${event.id}`;
+    outcome = { ...nobody, unmatched: 3 };
+    await post('/webhooks/hello', { headers: { 'webhook-id': 'e1' } });
+    outcome = { ...nobody, unmatched: 3, signalled: 1 };
+    await post('/webhooks/hello');
+    outcome = { ...nobody };
+    await post('/webhooks/hello');
+    assert.deepEqual(lines, [
+      'hello post -> no match 3: nobody likes e1',
+      'hello post -> woke 1, no match 3',
+      'hello post -> nobody waits',
+    ]);
+  });
 });
 
 describe('a problem', () => {
