@@ -12,6 +12,9 @@ import { ConfigError } from './errors.ts';
 /** Longest name of a source or a trigger, in characters. */
 export const NAME_LENGTH_MAX = 100;
 
+/** The longest that a sender can be kept waiting: common load balancers hang up after that. */
+export const RESPOND_MS_MAX = 60_000;
+
 const SOURCE_NAME = /^[a-z][a-z0-9-]*$/;
 const DEFAULT_TASK_QUEUE = 'nextevent';
 const OPTIONS: readonly string[] = [
@@ -28,6 +31,7 @@ const TRIGGER_OPTIONS: readonly string[] = [
   'workflow',
   'taskQueue',
   'workflowId',
+  'respond',
 ] satisfies Array<keyof TriggerOptions>;
 
 /** A module with workflows, when nothing is known about what it exports. */
@@ -79,6 +83,17 @@ export interface TriggerOptions<W extends object = Workflows> {
    */
   // A method, so that its event can be declared with the data that the source gives it.
   workflowId?(event: Event): string;
+  /**
+   * The sender of the event waits for what the workflow answers by `respond()`, at most so many
+   * milliseconds, and at most one minute; then it gets 504, and the workflow goes on. Of several
+   * triggers that an event matches, the first one that has this answers.
+   *
+   * @default the sender is answered as soon as the event is durable
+   *
+   * @example
+   * respond: { timeoutMs: 10_000 }
+   */
+  readonly respond?: { readonly timeoutMs: number };
 }
 
 /** What `nextevent.config.ts` says. */
@@ -224,6 +239,7 @@ function resolveTrigger(
     workflow: text(given.workflow, `the workflow of trigger "${name}"`),
     taskQueue: text(given.taskQueue ?? taskQueue, `the taskQueue of trigger "${name}"`),
     ...(given.workflowId !== undefined && { workflowId: resolveWorkflowId(name, given) }),
+    ...(given.respond !== undefined && { respondMsMax: resolveRespond(name, given.respond) }),
   };
   check(
     sources.has(trigger.source),
@@ -241,6 +257,16 @@ function resolveWorkflowId(
   const { workflowId } = trigger;
   check(isFunction(workflowId), `the workflowId of trigger "${name}" is not a function`);
   return (event) => workflowId.call(trigger, event);
+}
+
+function resolveRespond(name: string, given: unknown): number {
+  const what = `respond of trigger "${name}"`;
+  const options = record(given, what);
+  checkOptions(options, ['timeoutMs'], ` in ${what}`);
+  const { timeoutMs } = options;
+  const isInTime = typeof timeoutMs === 'number' && timeoutMs > 0 && timeoutMs <= RESPOND_MS_MAX;
+  check(isInTime, `timeoutMs in ${what} is not a number from 1 to ${RESPOND_MS_MAX}`);
+  return timeoutMs;
 }
 
 function isFunction(value: unknown): value is (...args: unknown[]) => unknown {

@@ -7,11 +7,13 @@ import type { Trigger } from '../events/trigger.ts';
 import { UnavailableError } from './errors.ts';
 import { Inspection } from './inspection.ts';
 import { Lanes } from './lanes.ts';
+import { Responses, type Answer, type Respondent } from './responses.ts';
 import { SourceClient } from './source-client.ts';
 import { SourceDispatcher, type Dispatched } from './source-dispatcher.ts';
 import { SubscriberClient } from './subscriber-client.ts';
 import { Triggers } from './triggers.ts';
 
+export type { Answer } from './responses.ts';
 export type { Dispatched } from './source-dispatcher.ts';
 
 /** A workflow that takes no signal for this long gets its part of the event from the backlog. */
@@ -24,6 +26,8 @@ export interface Dispatcher {
    * @throws {@link UnavailableError} if it could not be made durable: try again
    */
   dispatch(event: Event): Promise<Dispatched>;
+  /** Waits for what the workflow answers to an event that it was given; `gone`: nobody waits any more. */
+  answer(event: Event, respondent: Respondent, gone: AbortSignal): Promise<Answer>;
 }
 
 /** A dispatcher that is connected. */
@@ -62,6 +66,7 @@ export async function createDispatcher(options: DispatcherOptions): Promise<Conn
   const dispatchers = new Map(sources.map((name) => [name, new SourceDispatcher(name, deps)]));
   await Promise.all([...dispatchers.values()].map((dispatcher) => dispatcher.warmUp()));
   const subscribers = new SubscriberClient(client);
+  const responses = new Responses(client);
   return {
     inspection: new Inspection({ client: deps.client, subscribers, dispatchers }),
     async dispatch(event) {
@@ -69,6 +74,7 @@ export async function createDispatcher(options: DispatcherOptions): Promise<Conn
       if (!dispatcher) throw new UnavailableError(`${event.source} is not a source`);
       return dispatcher.dispatch(event);
     },
+    answer: (event, respondent, gone) => responses.wait(event, respondent, gone),
     async close() {
       await Promise.all([...dispatchers.values()].map((dispatcher) => dispatcher.close()));
       await connection.close();

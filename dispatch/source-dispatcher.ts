@@ -16,6 +16,7 @@ import type { Lanes, Outcome, Target } from './lanes.ts';
 import { MatchFailures } from './match-failures.ts';
 import { matchSubscribers, type Match } from './matcher.ts';
 import type { SourceClient } from './source-client.ts';
+import type { Respondent } from './responses.ts';
 import { Subscribers, type Reading } from './subscribers.ts';
 import type { Triggers } from './triggers.ts';
 
@@ -43,6 +44,8 @@ export interface Dispatched {
   readonly unmatched: number;
   /** It is in the backlog of its source, which signals those that want it. */
   readonly queued: boolean;
+  /** The workflow whose answer its sender waits for. */
+  readonly respondent?: Respondent;
 }
 
 interface Signalled {
@@ -150,7 +153,7 @@ export class SourceDispatcher {
   }
 
   async #finish({ event, signalled }: Arrival, outcomes: readonly Outcome[]): Promise<Dispatched> {
-    const started = await this.#deps.triggers.start(event);
+    const { ids: started, ...rest } = await this.#deps.triggers.start(event);
     const taken = new Set<string>();
     let matched = started.length;
     for (const [index, { target, ids }] of signalled.entries()) {
@@ -159,7 +162,7 @@ export class SourceDispatcher {
     }
     const known = this.#subscribers.index.size + this.#deps.triggers.count(this.#source);
     const unmatched = Math.max(0, known - matched);
-    return { started, signalled: taken.size, unmatched, queued: false };
+    return { started, signalled: taken.size, unmatched, queued: false, ...rest };
   }
 
   /** The outcomes of all signals. Subscribers that are gone are removed from the source. */
@@ -201,9 +204,9 @@ export class SourceDispatcher {
     });
     turn.settle();
     const durableAt = await durable;
-    const started = await this.#deps.triggers.start(arrival.event);
+    const { ids: started, ...rest } = await this.#deps.triggers.start(arrival.event);
     await untilAcknowledgeable(durableAt);
-    return { started, signalled: 0, unmatched: 0, queued: true };
+    return { started, signalled: 0, unmatched: 0, queued: true, ...rest };
   }
 
   #onReading(reading: Reading): void {

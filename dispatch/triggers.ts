@@ -8,6 +8,7 @@ import type { Event } from '../events/event.ts';
 import { FilterIndex } from '../events/filter-index.ts';
 import { toSummary, type Trigger } from '../events/trigger.ts';
 import { Feeder } from './feeder.ts';
+import type { Respondent } from './responses.ts';
 import { startOnce } from './source-client.ts';
 
 /** Longest part of a workflow id that is the event's id, or what `workflowId` gave. */
@@ -18,6 +19,14 @@ const REASON_LENGTH_MAX = 200;
 
 /** How long one attempt to start a workflow may take. */
 const ATTEMPT_MS_MAX = 1_500;
+
+/** What an event has started or fed, now or when it came before. */
+export interface Started {
+  /** Ids of workflows. */
+  readonly ids: readonly string[];
+  /** The one of them whose answer the sender waits for. */
+  readonly respondent?: Respondent;
+}
 
 export class Triggers {
   readonly #client: Client;
@@ -40,14 +49,20 @@ export class Triggers {
   }
 
   /**
-   * Starts or feeds every workflow that a trigger wants to with this event, and returns their
-   * ids. A workflow that this event has started before is not started again, unless it is
+   * Starts or feeds every workflow that a trigger wants to with this event. A workflow that this event has started before is not started again, unless it is
    * named by `workflowId` and has ended.
    */
-  async start(event: Event): Promise<string[]> {
+  async start(event: Event): Promise<Started> {
     const triggers = this.#indexes.get(event.source)?.match(event).matched ?? [];
-    const ids = await Promise.all(triggers.map((trigger) => this.#startOrFeed(trigger, event)));
-    return ids.filter((id) => id !== undefined);
+    const started = await Promise.all(
+      triggers.map(async ({ respondMsMax: withinMs, ...trigger }) => {
+        const workflowId = await this.#startOrFeed(trigger, event);
+        return workflowId === undefined ? [] : [{ workflowId, withinMs }];
+      }),
+    );
+    const all = started.flat();
+    const respondent = all.find((one): one is Respondent => one.withinMs !== undefined);
+    return { ids: all.map(({ workflowId }) => workflowId), ...(respondent && { respondent }) };
   }
 
   async #startOrFeed(trigger: Trigger, event: Event): Promise<string | undefined> {

@@ -18,6 +18,8 @@ export interface Trigger {
    * it may throw, and give anything.
    */
   readonly workflowId?: (event: Event) => unknown;
+  /** The sender waits for the workflow's answer, at most so long. */
+  readonly respondMsMax?: number;
 }
 
 /** Why a workflow was started, as the Temporal UI shows it: `on-order: post 4f1c of orders`. */

@@ -11,6 +11,7 @@ import { joinRepeated, type WebhookUrl } from '../events/webhook-body.ts';
 import type { AppDeps } from './app.ts';
 import { readBody } from './body.ts';
 import { NotFoundError } from './problems.ts';
+import { sendAnswer, untilGone } from './replies.ts';
 import { RequestError } from './sources/source.ts';
 
 /** Proxies may send the whole address; what counts is the path and query in it. */
@@ -42,9 +43,14 @@ export function takeWebhooks(deps: Omit<AppDeps, 'ready'>): RequestHandler {
       body: await readBody(request),
     });
     const dispatched = await deps.dispatcher.dispatch(event);
-    accept(response, event.id, dispatched);
+    const { respondent } = dispatched;
+    if (respondent === undefined) accept(response, event.id, dispatched);
     const why = isUnwanted(dispatched) ? deps.explain?.(event) : undefined;
     deps.log(`${toLogLine(event, dispatched)}${why ? `: ${why}` : ''}`);
+    if (respondent === undefined) return;
+    const gone = untilGone(response);
+    const answer = await deps.dispatcher.answer(event, respondent, gone);
+    if (!gone.aborted) sendAnswer(response, answer, idHeader(event.id));
   };
 }
 
@@ -96,13 +102,17 @@ function accept(response: ServerResponse, id: string, dispatched: Dispatched): v
     .writeHead(202, {
       'Content-Type': 'application/json; charset=utf-8',
       'Content-Length': Buffer.byteLength(body),
-      'NextEvent-Id': id.replace(NOT_VISIBLE_ASCII, encodeURIComponent),
+      ...idHeader(id),
     })
     .end(body);
 }
 
 function isUnwanted({ started, signalled, unmatched, queued }: Dispatched): boolean {
   return started.length === 0 && signalled === 0 && unmatched > 0 && !queued;
+}
+
+function idHeader(id: string): Record<string, string> {
+  return { 'NextEvent-Id': id.replace(NOT_VISIBLE_ASCII, encodeURIComponent) };
 }
 
 /** What happened to an event, in a line: `hello post -> started approval-1, woke 2, no match 3`. */

@@ -41,6 +41,7 @@ const app = createApp({
       if (outcome instanceof Error) throw outcome;
       return outcome;
     },
+    answer: async () => ({ kind: 'none' }),
   },
   ready: async () => missing,
   log: (line) => lines.push(line),

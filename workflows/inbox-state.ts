@@ -2,6 +2,7 @@
 
 import type { Event } from '../events/event.ts';
 import type { SubscriptionId } from '../events/subscription.ts';
+import type { ResponsesState } from './respond.ts';
 
 /** A subscription that this workflow holds. */
 export interface HeldSubscription {
@@ -37,4 +38,5 @@ export interface InboxState {
   readonly unread: ReadonlyArray<readonly [event: number, held: number]>;
   /** Key, position, and the indexes of the held subscriptions that have got the event. */
   readonly window: ReadonlyArray<readonly [key: string, position: number, ...held: number[]]>;
+  readonly responses?: ResponsesState;
 }

@@ -24,13 +24,14 @@ import {
   workflowInfo,
   type WorkflowInterceptors,
   type WorkflowInternalsInterceptor,
+  type WorkflowOutboundCallsInterceptor,
 } from '@temporalio/workflow';
 
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 
 import { isEvent, type Event } from '../events/event.ts';
 import { deriveArgument } from '../events/webhook-body.ts';
-import { setCurrentInbox } from './current-inbox.ts';
+import { setCurrentInbox, setCurrentResponses } from './current-inbox.ts';
 import { InboxTooLargeError } from './errors.ts';
 import { inboxDetails } from './details.ts';
 import { Inbox, TRIGGER_SUBSCRIPTION } from './inbox.ts';
@@ -38,6 +39,7 @@ import type { InboxState } from './inbox-state.ts';
 import { eventSignal, subscriptionsQuery, type EventBatch, type TriggerBatch } from './messages.ts';
 import { registerAgain, release, releaseAll, suspend } from './registration.ts';
 import { onReset } from './reset.ts';
+import { Responses } from './respond.ts';
 import { isRunFull } from './run-limits.ts';
 
 /** The header in which a run leaves its inbox to the next. */
@@ -57,6 +59,9 @@ export function interceptors(): WorkflowInterceptors {
   setCurrentInbox(inbox);
   // The handler only makes the SDK hand these signals to interceptors before main runs.
   setHandler(eventSignal, () => {}, { description: 'Events for the subscriptions of this run.' });
+  const responses = new Responses();
+  setCurrentResponses(responses);
+  responses.listen();
   setHandler(subscriptionsQuery, () => inbox.describe(), {
     description: 'What this workflow subscribes to, and how much of it was received and read.',
   });
@@ -72,6 +77,7 @@ export function interceptors(): WorkflowInterceptors {
         },
         execute(input, next) {
           for (const argument of input.args) if (isEvent(argument)) inbox.startedBy(argument);
+          responses.startedBy(input.args);
           release(inbox);
           if (inbox.suspended || isRetry()) registerAgain(inbox);
           const args = input.args.map(deriveArgument);
@@ -93,26 +99,35 @@ export function interceptors(): WorkflowInterceptors {
         },
       },
     ],
-    outbound: [
-      {
-        continueAsNew(input, next) {
-          if (isRunFull(inbox, 1)) inbox.suspend();
-          const bytes = utf8ToBytes(JSON.stringify(inbox.toState())).length;
-          if (bytes > CARRIED_BYTES_MAX) {
-            throw new InboxTooLargeError(
-              `unread events take ${bytes} bytes, at most ${CARRIED_BYTES_MAX} can be carried`,
-            );
-          }
-          inbox.close();
-          return next(input);
-        },
-      },
-    ],
-    internals: [carryOver(inbox)],
+    outbound: [closing(inbox, responses)],
+    internals: [carryOver(inbox, responses)],
   };
 }
 
-function carryOver(inbox: Inbox): WorkflowInternalsInterceptor {
+/** From the moment that continue-as-new is asked for, nobody is given anything. */
+function closing(inbox: Inbox, responses: Responses): WorkflowOutboundCallsInterceptor {
+  return {
+    continueAsNew(input, next) {
+      if (isRunFull(inbox, 1)) inbox.suspend();
+      const bytes = utf8ToBytes(JSON.stringify(stateOf(inbox, responses))).length;
+      if (bytes > CARRIED_BYTES_MAX) {
+        throw new InboxTooLargeError(
+          `unread events take ${bytes} bytes, at most ${CARRIED_BYTES_MAX} can be carried`,
+        );
+      }
+      inbox.close();
+      return next(input);
+    },
+  };
+}
+
+/** What crosses continue-as-new. */
+function stateOf(inbox: Inbox, responses: Responses): InboxState {
+  const answered = responses.toState();
+  return { ...inbox.toState(), ...(answered && { responses: answered }) };
+}
+
+function carryOver(inbox: Inbox, responses: Responses): WorkflowInternalsInterceptor {
   let isReset = false;
   onReset(() => {
     isReset = true;
@@ -121,7 +136,11 @@ function carryOver(inbox: Inbox): WorkflowInternalsInterceptor {
     activate(input, next) {
       const jobs = input.activation.jobs ?? [];
       const carried = jobs[0]?.initializeWorkflow?.headers?.[INBOX_HEADER];
-      if (carried) inbox.restore(defaultPayloadConverter.fromPayload<InboxState>(carried));
+      if (carried) {
+        const state = defaultPayloadConverter.fromPayload<InboxState>(carried);
+        inbox.restore(state);
+        if (state.responses) responses.restore(state.responses);
+      }
       const isLookedAt = jobs.some((job) => job.queryWorkflow?.queryType === METADATA_QUERY);
       if (isLookedAt) withDetails(inbox, () => next(input));
       else next(input);
@@ -132,7 +151,7 @@ function carryOver(inbox: Inbox): WorkflowInternalsInterceptor {
     concludeActivation(input, next) {
       for (const { continueAsNewWorkflowExecution: command } of input.commands) {
         if (!command) continue;
-        const header: Payload = defaultPayloadConverter.toPayload(inbox.toState());
+        const header: Payload = defaultPayloadConverter.toPayload(stateOf(inbox, responses));
         command.headers = { ...command.headers, [INBOX_HEADER]: header };
       }
       return next(input);

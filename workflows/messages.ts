@@ -1,7 +1,7 @@
 // The wire contract between ingress, activities and workflows. These names and
 // shapes are stored in workflow history: add new ones, never rename or reuse one.
 
-import { defineQuery, defineSignal } from '@temporalio/workflow';
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 
 import type { Event } from '../events/event.ts';
 import type { Registration, Subscription, SubscriptionId } from '../events/subscription.ts';
@@ -67,6 +67,38 @@ export interface HeldDescription {
 /** What a workflow subscribes to. */
 export const subscriptionsQuery =
   defineQuery<readonly HeldDescription[]>('nextevent:subscriptions');
+
+// Of a workflow whose trigger has `respond` --------------------------------------------
+
+/** An answer to an HTTP request. */
+export interface HttpResponse {
+  /**
+   * From 200 to 599.
+   *
+   * @default 200, or 204 without a body
+   */
+  readonly status?: number;
+  /**
+   * By name.
+   *
+   * @default a content type that the body calls for
+   */
+  readonly headers?: Readonly<Record<string, string>>;
+  /**
+   * Text is sent as it is, everything else as JSON.
+   *
+   * @default none
+   */
+  readonly body?: unknown;
+}
+
+/** Waits for the answer to an event. */
+export const responseUpdate = defineUpdate<HttpResponse, [eventId: string]>('nextevent:response');
+
+/** The answer to an event, if there is one: also of a workflow that has ended. */
+export const responseQuery = defineQuery<HttpResponse | null, [eventId: string]>(
+  'nextevent:response',
+);
 
 // To a source workflow ----------------------------------------------------------------
 

@@ -7,7 +7,7 @@ import { CancellationScope, isCancellation, sleep, workflowInfo } from '@tempora
 import type { Event } from '../events/event.ts';
 import type { SubscriptionId } from '../events/subscription.ts';
 import { deriveEvent } from '../events/webhook-body.ts';
-import { currentInbox } from './current-inbox.ts';
+import { currentInbox, currentResponses } from './current-inbox.ts';
 import {
   InvalidArgumentError,
   SubscriptionOverflowError,
@@ -15,13 +15,16 @@ import {
   UnknownSubscriptionError,
 } from './errors.ts';
 import { TRIGGER_SUBSCRIPTION, type Inbox } from './inbox.ts';
+import type { HttpResponse } from './messages.ts';
 import { mintSubscriptionId, register, release } from './registration.ts';
+import { checkResponse } from './respond.ts';
 import { isRunFull } from './run-limits.ts';
 import { showSources } from './search-attribute.ts';
 
 export type { Event } from '../events/event.ts';
 export type { SubscriptionId } from '../events/subscription.ts';
 export type { WebhookBody, WebhookData } from '../events/webhook-body.ts';
+export type { HttpResponse } from './messages.ts';
 export { cel, type CelValue } from './cel.ts';
 export {
   AmbiguousSourceError,
@@ -191,6 +194,29 @@ export async function unsubscribe(id: SubscriptionId): Promise<void> {
   inbox.end(id);
   release(inbox);
   showSources(inbox);
+}
+
+/**
+ * Answers the request whose event started this workflow, if its trigger has `respond`: the sender
+ * waits for it. Works at any time in the workflow, also after later events, and in a run after
+ * continue-as-new. Once for each event; the sender that repeats a request gets the same answer.
+ *
+ * @param response - its status, headers and body; with none of them the sender gets 204
+ * @param event - the event that is answered, where the trigger feeds the workflow with several;
+ * by default the one that started it
+ * @throws {@link InvalidArgumentError} if the event was answered already, if no event started the
+ * workflow, or for a response that can not be sent: a status that is not from 200 to 599, a header
+ * that HTTP does not have or that is the connection's, more than 1 MiB
+ *
+ * @example
+ * const quote = await priceOf(order.data);
+ * await respond({ status: 200, body: { quote } });
+ */
+export async function respond(
+  response: HttpResponse = {},
+  event?: Pick<Event, 'id'>,
+): Promise<void> {
+  currentResponses().add(checkResponse(response), event?.id);
 }
 
 /**

@@ -11,5 +11,6 @@ export * from './continuing.ts';
 export * from './recorded.ts';
 export * from './feeding.ts';
 export * from './resetting.ts';
+export * from './responding.ts';
 export * from './scenarios.ts';
 export * from './enduring.ts';
