@@ -8,6 +8,7 @@ import type { ParseResult } from '@marcbachmann/cel-js';
 
 import { BOUNDED, bound, isUnbounded } from './filter-bounds.ts';
 import { Budget, BudgetError } from './filter-budget.ts';
+import type { Steps } from './filter-budget.ts';
 import { FilterCheck } from './filter-check.ts';
 import type { KnownCalls } from './filter-check.ts';
 import { FilterError, toFilterError } from './filter-error.ts';
@@ -38,6 +39,16 @@ const FILTERS_KEPT_MAX = 1_000;
 export interface FilterOutcome {
   readonly matched: boolean;
   readonly error?: string;
+}
+
+/** What a filter is compiled to. */
+export interface Program {
+  /** The syntax tree as it was checked. The empty filter, which wants every event, has none. */
+  readonly expression?: Expression;
+  /** Whether its steps are counted: what others cost, their length bounds. */
+  readonly isCounted: boolean;
+  /** Evaluates it in the words of this text, within so many steps. Never throws. */
+  run(input: FilterInput, text: string, steps?: Steps): FilterOutcome;
 }
 
 /** A filter that was checked. */
@@ -80,6 +91,8 @@ const WORDS: ReadonlyArray<readonly [RegExp, string]> = [
   [/\bdyn<(\w+(?:<[^>]*>)?)>/g, '$1'],
 ];
 
+type OnTree = (tree: Expression) => void;
+
 const budget = new Budget();
 const environment = createEnvironment();
 const known = knownCalls();
@@ -102,19 +115,33 @@ export function compileFilter(text: string): Filter {
 }
 
 function compile(text: string): Filter {
+  const { expression, run: evaluateIn } = compileProgram(text);
+  const evaluate = (input: FilterInput): FilterOutcome => evaluateIn(input, text);
+  return expression === undefined ? { text, evaluate } : { text, expression, evaluate };
+}
+
+/**
+ * Compiles a filter that nobody keeps. `onTree` is shown the tree that will be evaluated.
+ *
+ * @throws FilterError
+ */
+export function compileProgram(text: string, onTree: OnTree = () => {}): Program {
   if (text.length > FILTER_LENGTH_MAX) {
     throw new FilterError(`filter is ${text.length} characters, at most ${FILTER_LENGTH_MAX}`);
   }
-  if (text.trim() === '') return { text, evaluate: () => MATCHED };
+  if (text.trim() === '') return { isCounted: false, run: () => MATCHED };
   try {
     const program = parse(text);
     new FilterCheck(text, known).run(program.ast);
     checkTypes(text, program);
-    const bounded = isUnbounded(program.ast) ? parseBounded(text) : program;
+    const isCounted = isUnbounded(program.ast);
+    const runnable = isCounted ? parse(text) : program;
+    onTree(runnable.ast);
+    if (isCounted) boundSteps(runnable);
     return {
-      text,
       expression: program.ast,
-      evaluate: (input) => evaluate(bounded, input, text),
+      isCounted,
+      run: (input, words, steps) => evaluate(runnable, { input, text: words, steps }),
     };
   } catch (error) {
     throw error instanceof FilterError ? error : explain(text, error);
@@ -139,15 +166,13 @@ function parse(text: string): ParseResult {
   return program;
 }
 
-/** Parses once more, as the tree that was type-checked cannot be changed any longer. */
-function parseBounded(text: string): ParseResult {
-  const program = parse(text);
+/** The tree must be a fresh one: what was type-checked cannot be changed any longer. */
+function boundSteps(program: ParseResult): void {
   bound(program.ast, (name, expression, weight) => {
     const { ast } = environment.parse(`${name}(data${weight === undefined ? '' : `, ${weight}`})`);
     if (ast.op === 'call') Object.assign(ast.args[1], [expression]);
     return ast;
   });
-  return program;
 }
 
 function explain(text: string, error: unknown): FilterError {
@@ -191,18 +216,29 @@ function inWords(summary: string): string {
   return words.charAt(0).toLowerCase() + words.slice(1);
 }
 
-function evaluate(program: ParseResult, input: FilterInput, text: string): FilterOutcome {
+/** What one evaluation needs. */
+interface Evaluation {
+  readonly input: FilterInput;
+  readonly text: string;
+  readonly steps: Steps | undefined;
+}
+
+function evaluate(program: ParseResult, evaluation: Evaluation): FilterOutcome {
+  const { text, steps } = evaluation;
+  budget.refill(steps?.allowance);
   try {
-    const result = runTwice(program, input, text);
+    const result = runTwice(program, evaluation);
     if (result === true) return MATCHED;
     if (result === false) return NOT_MATCHED;
     return { matched: false, error: `it is of type ${typeName(result)}, not bool` };
   } catch (error) {
     return { matched: false, error: describe(error, text) };
+  } finally {
+    steps?.take(budget.spent);
   }
 }
 
-function runTwice(program: ParseResult, input: FilterInput, text: string): unknown {
+function runTwice(program: ParseResult, { input, text }: Evaluation): unknown {
   try {
     return run(program, input);
   } catch (error) {
@@ -217,7 +253,6 @@ function run(program: ParseResult, input: FilterInput): unknown {
   // Errors are ordinary here, up to one for each element of a list: most of their
   // cost is the stack trace, and nobody reads it.
   Error.stackTraceLimit = 0;
-  budget.refill();
   try {
     return program(input);
   } finally {
