@@ -5,19 +5,22 @@
  * Most steps that one evaluation takes. A step is one name, literal or operator
  * evaluated for one element of a list: less than a microsecond, even where it fails.
  */
-export const FILTER_STEPS_MAX = 250_000;
+export const FILTER_STEPS_MAX = 60_000;
 
 /**
  * Most steps of all evaluations on one event, beside what each may take in any case. It bounds
  * for how long an event can keep the process from everything else.
  */
-export const EVENT_STEPS_MAX = 500_000;
+export const EVENT_STEPS_MAX = 60_000;
 
 /** Steps that an evaluation may take whatever others have taken. */
-export const STEPS_IN_ANY_CASE = 1_000;
+export const STEPS_IN_ANY_CASE = 200;
 
 /** Characters, or bytes, that are compared or searched in one step. */
 const CHARACTERS_PER_STEP = 64;
+
+/** Characters, or bytes, that are counted in one step: what a user takes for one may be several. */
+const CHARACTERS_COUNTED_PER_STEP = 16;
 
 /** An evaluation that would cost too much was given up. */
 export class BudgetError extends Error {
@@ -70,6 +73,14 @@ export class Budget {
     else if (collection instanceof Map) this.spend(collection.size * names);
     else this.spend(Object.keys(collection).length * names);
     return collection;
+  }
+
+  /** Pays for counting the characters of a text, where the value is one. */
+  spendOnText<T>(value: T): T {
+    if (typeof value === 'string' || value instanceof Uint8Array) {
+      this.spend(Math.ceil(value.length / CHARACTERS_COUNTED_PER_STEP));
+    }
+    return value;
   }
 
   /** Pays for reading a value through to its innermost parts. */

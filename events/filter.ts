@@ -288,6 +288,7 @@ function createEnvironment(): Environment {
   const elements = (value: unknown, names: bigint): unknown =>
     budget.spendOnElements(value, Number(names));
   const whole = (value: unknown): unknown => budget.spendOnWhole(value);
+  const text = (value: unknown): unknown => budget.spendOnText(value);
   const sync = { async: false };
   return new Environment({ homogeneousAggregateLiterals: false, limits })
     .registerVariable('event_type', 'string')
@@ -297,6 +298,7 @@ function createEnvironment(): Environment {
     .registerFunction(`${BOUNDED.matches}(string, string): bool`, matches, sync)
     .registerFunction(`string.${BOUNDED.matches}(string): bool`, matches, sync)
     .registerFunction(`${BOUNDED.elements}(dyn, int): dyn`, elements, sync)
+    .registerFunction(`${BOUNDED.text}(dyn): dyn`, text, sync)
     .registerFunction(`${BOUNDED.whole}(dyn): dyn`, whole, sync);
 }
 

@@ -366,7 +366,7 @@ describe('the cost of one evaluation', () => {
   const list = Array.from({ length: 200_000 }, (_, index) => index);
   const data = {
     list,
-    short: list.slice(0, 400),
+    short: list.slice(0, 160),
     texts: list.slice(0, 30_000).map(String),
     text: 'a'.repeat(900_000),
     tail: `${'a'.repeat(28)}!`,
