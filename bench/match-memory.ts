@@ -11,7 +11,8 @@ const size = Number(process.argv[2]);
 const index = new FilterIndex<Subscription>();
 // What is made once, whatever their number, is not theirs.
 fill(BLOCK);
-for (const { id } of [...index.values()]) index.remove(id);
+const first = [...index.values()];
+for (const { id } of first) index.remove(id);
 const before = heapBytes();
 fill(size);
 const bytes = heapBytes() - before;

@@ -69,7 +69,6 @@ export function subscriptionsOf(count: number): readonly Subscription[] {
 /** An event for `MATCHES` subscriptions: three of a block, and one that no index serves. */
 export function eventOf(place: number): Event {
   const block = FIRST_BLOCK + place;
-  const user = (login: string) => ({ login, id: 7, type: 'User', site_admin: false });
   const data = {
     action: 'submitted',
     review: { id: block, state: 'commented', user: user('reviewer') },
@@ -98,4 +97,8 @@ export function eventOf(place: number): Event {
     time: '2026-03-01T09:30:00Z',
     data: JSON.parse(JSON.stringify(data)),
   };
+}
+
+function user(login: string): object {
+  return { login, id: 7, type: 'User', site_admin: false };
 }

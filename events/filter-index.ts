@@ -33,15 +33,16 @@ interface Entry<T> {
 
 /** All entries with one filter text: it is evaluated once for them. */
 class Group<T> implements ShapedFilter {
+  // What every event that meets it reads stands first: it is in nobody's cache.
   readonly shape: Shape;
   readonly literals: readonly Literal[];
+  /** The last event that met it: one that it has several values for meets it once. */
+  met = 0;
+  /** Most are of one entry, and a set for each would be a good part of the index. */
+  entries: Entry<T> | Set<Entry<T>> | undefined;
   readonly text: string;
   /** How it is kept, for each alternative. A filter that is not is evaluated for every event. */
   choices: Choice | readonly Choice[] | undefined;
-  /** Most are of one entry, and a set for each would be a good part of the index. */
-  entries: Entry<T> | Set<Entry<T>> | undefined;
-  /** The last event that met it: one that it has several values for meets it once. */
-  met = 0;
 
   constructor({ text, shape, literals }: ShapedFilter) {
     this.text = text;

@@ -76,8 +76,8 @@ export class Shape {
   /** The literals of another filter, as far as they are the same in the same memory. */
   share(literals: readonly Literal[]): readonly Literal[] {
     return literals.map((literal, place) => {
-      const known = this.#literals[place];
-      return known === literal ? known : literal;
+      const first = this.#literals[place];
+      return first === literal ? first : literal;
     });
   }
 

@@ -115,9 +115,13 @@ export function compileFilter(text: string): Filter {
 }
 
 function compile(text: string): Filter {
-  const { expression, run: evaluateIn } = compileProgram(text);
-  const evaluate = (input: FilterInput): FilterOutcome => evaluateIn(input, text);
-  return expression === undefined ? { text, evaluate } : { text, expression, evaluate };
+  const program = compileProgram(text);
+  const { expression } = program;
+  return {
+    text,
+    ...(expression && { expression }),
+    evaluate: (input) => program.run(input, text),
+  };
 }
 
 /**

@@ -3,7 +3,11 @@ import { describe, test } from 'node:test';
 
 import * as fc from 'fast-check';
 
-import { UnindexedFilterQuotaError, describeAccess } from '../events/filter-access.ts';
+import {
+  UNINDEXED_COST_MAX,
+  UnindexedFilterQuotaError,
+  describeAccess,
+} from '../events/filter-access.ts';
 import { EVENT_STEPS_MAX, STEPS_IN_ANY_CASE, Steps } from '../events/filter-budget.ts';
 import { FilterIndex } from '../events/filter-index.ts';
 import { shapeFilter } from '../events/filter-shapes.ts';
@@ -186,8 +190,8 @@ describe('an event', () => {
       JSON.parse(`${'{"a":['.repeat(125)}1${']}'.repeat(125)}`),
     ],
     [
-      'a thousand filters without an index',
-      variants(1_000, (n) => `data.x > ${n} || data.y.z < ${n}`),
+      'as many filters without an index as there may be',
+      variants(UNINDEXED_COST_MAX, (n) => `data.x > ${n} || data.y.z < ${n}`),
       { x: 1, y: { z: 1 } },
     ],
   ];
@@ -244,19 +248,70 @@ function refusalOf(text: string, compile: (text: string) => unknown): string | u
 }
 
 const TOKENS = [
-  ...['data', '.a', ' == ', `'x'`, '"y"', `''`, '1', '2.5', '-', ' in ', '[', ']', '(', ')', ','],
-  ...['r', 'b', '//', '\n', ' && ', ' || ', '.startsWith(', '.exists(x, x == ', '.matches('],
-  ...['size(', '{', '}', ': ', '!', `'`, '"', '\\', 'e5', '0x1', 'u'],
+  'data',
+  '.a',
+  ' == ',
+  `'x'`,
+  '"y"',
+  `''`,
+  '1',
+  '2.5',
+  '-',
+  ' in ',
+  '[',
+  ']',
+  '(',
+  ')',
+  ',',
+  'r',
+  'b',
+  '//',
+  '\n',
+  ' && ',
+  ' || ',
+  '.startsWith(',
+  '.exists(x, x == ',
+  '.matches(',
+  'size(',
+  '{',
+  '}',
+  ': ',
+  '!',
+  `'`,
+  '"',
+  '\\',
+  'e5',
+  '0x1',
+  'u',
 ];
 
 function similarFilters(): fc.Arbitrary<string> {
   const literal = fc.constantFrom(
-    ...[`'a'`, `"b"`, `''`, `'//'`, `'it is'`, '0', '1', '2', '1.0', '2.5', '17', '-1'],
-    ...['9007199254740993', '1u', 'null', 'true'],
+    `'a'`,
+    `"b"`,
+    `''`,
+    `'//'`,
+    `'it is'`,
+    '0',
+    '1',
+    '2',
+    '1.0',
+    '2.5',
+    '17',
+    '-1',
+    '9007199254740993',
+    '1u',
+    'null',
+    'true',
   );
   const text = fc.constantFrom(`'a'`, `"b"`, `'ab'`, `''`);
   const path = fc.constantFrom(
-    ...['data.a', 'data.b', 'data.list', `data['a']`, 'data.list[0]', 'event_type'],
+    'data.a',
+    'data.b',
+    'data.list',
+    `data['a']`,
+    'data.list[0]',
+    'event_type',
   );
   const method = fc.constantFrom('startsWith', 'endsWith', 'contains', 'matches');
   const simple = fc.oneof(
@@ -285,8 +340,20 @@ function similarFilters(): fc.Arbitrary<string> {
 }
 
 function eventData(): fc.Arbitrary<unknown> {
-  const value = fc.constantFrom(
-    ...['a', 'b', 'ab', '', 0, 1, 2, 2.5, 17, -1, null, true, 9007199254740992],
+  const value = fc.constantFrom<unknown>(
+    'a',
+    'b',
+    'ab',
+    '',
+    0,
+    1,
+    2,
+    2.5,
+    17,
+    -1,
+    null,
+    true,
+    9007199254740992,
   );
   const list = fc.array(value, { maxLength: 3 });
   return fc.record(
