@@ -9,6 +9,7 @@ import type { Call, Expression } from './filter-expression.ts';
 export const BOUNDED = {
   elements: 'bounded_elements',
   whole: 'bounded_whole',
+  text: 'bounded_text',
   matches: 'bounded_matches',
 } as const;
 
@@ -21,11 +22,32 @@ const COSTLY_OPERATORS: ReadonlySet<string> = new Set(['==', '!=', 'in', '+']);
 /** Calls whose parameters are not values. */
 const MACROS_ON_PATHS: ReadonlySet<string> = new Set(['has']);
 
-/** Whether a filter has to be bounded: the others cost what their length and the event do. */
+/** Methods that read no more of a text than a literal is long. */
+const READING_A_LITERAL: ReadonlySet<string> = new Set(['startsWith', 'endsWith']);
+
+/** Whether a filter has to be bounded: the cost of others does not grow with the event. */
 export function isUnbounded(expression: Expression): boolean {
+  return isCostly(expression) || partsOf(expression).some(isUnbounded);
+}
+
+function isCostly(expression: Expression): boolean {
   const call = toCall(expression);
-  if (call?.name === 'matches' || expression.op === '+') return true;
-  return (call !== undefined && isMacro(call)) || partsOf(expression).some(isUnbounded);
+  const [left, right] = partsOf(expression);
+  if (call !== undefined) {
+    if (READING_A_LITERAL.has(call.name)) return !call.parameters.every(isLiteral);
+    return !MACROS_ON_PATHS.has(call.name);
+  }
+  if (expression.op === '+') return true;
+  if (!COSTLY_OPERATORS.has(expression.op) || left === undefined || right === undefined) {
+    return false;
+  }
+  if (expression.op === 'in') return right.op !== 'list' || !partsOf(right).every(isLiteral);
+  return !isLiteral(left) && !isLiteral(right);
+}
+
+function isLiteral(expression: Expression): boolean {
+  const [operand] = partsOf(expression);
+  return expression.op === 'value' || (expression.op === '-_' && operand?.op === 'value');
 }
 
 /** Changes a tree so that its evaluation counts its steps. */
@@ -50,8 +72,11 @@ function boundCall(expression: Expression, call: Call, wrap: Wrap): void {
   const { args } = expression;
   if (!Array.isArray(args)) return;
   if (call.name === 'matches') args[0] = BOUNDED.matches;
-  wrapAll(args.at(-1), wrap);
-  if (call.receiver !== undefined) args[1] = toWrapped(call.receiver, wrap);
+  // The size of a list is known, and what it holds is not looked at.
+  const wrapOne: Wrap =
+    call.name === 'size' ? (_name, operand) => wrap(BOUNDED.text, operand) : wrap;
+  wrapAll(args.at(-1), wrapOne);
+  if (call.receiver !== undefined) args[1] = toWrapped(call.receiver, wrapOne);
 }
 
 function wrapAll(operands: unknown, wrap: Wrap): void {

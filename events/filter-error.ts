@@ -14,7 +14,7 @@ export interface Complaint {
 
 /** A filter that can never be evaluated: whoever wrote it must fix it. */
 export class FilterError extends Error {
-  override readonly name = 'FilterError';
+  override readonly name: string = 'FilterError';
   readonly position?: FilterPosition;
   /** What was probably meant; the message says it, too. */
   readonly suggestion?: string;

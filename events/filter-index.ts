@@ -1,15 +1,20 @@
 // Many filters, and those of them that an event matches.
 //
-// A filter is filed under one equality that it needs, such as `data.order.id == 'A1'`.
-// An event looks its own values up, so it meets only filters that may well match it,
-// and their number does not grow with the number of filters. What it meets is always
+// A filter is kept by values that it needs, such as `data.order.id == 'A1'`, for each of
+// its alternatives. An event looks its own values up, so it meets only filters that may well
+// match it, and their number does not grow with the number of filters. What it meets is always
 // evaluated in full: the index may find too much and must never find too little.
 
 import type { Event } from './event.ts';
-import { compileFilter, toFilterInput } from './filter.ts';
-import type { Filter, FilterInput } from './filter.ts';
-import { lookUp, termsOf } from './filter-terms.ts';
-import type { Path, Scalar, Term } from './filter-terms.ts';
+import { Steps } from './filter-budget.ts';
+import { toFilterInput } from './filter.ts';
+import type { FilterInput } from './filter.ts';
+import { shapeFilter } from './filter-shapes.ts';
+import type { Shape, ShapedFilter } from './filter-shapes.ts';
+import { Shelves } from './filter-shelves.ts';
+import type { Choice } from './filter-shelves.ts';
+import type { Literal } from './filter-literals.ts';
+import { isServed } from './filter-terms.ts';
 
 /** The values whose filters an event matched. */
 export interface Match<T> {
@@ -26,27 +31,51 @@ interface Entry<T> {
   readonly group: Group<T>;
 }
 
-/** All entries with one filter text: it is compiled and evaluated once for them. */
-interface Group<T> {
-  readonly filter: Filter;
-  readonly entries: Set<Entry<T>>;
-  /** The equality it is filed under. A filter without one is evaluated for every event. */
-  readonly term: Term | undefined;
-}
+/** All entries with one filter text: it is evaluated once for them. */
+class Group<T> implements ShapedFilter {
+  // What every event that meets it reads stands first: it is in nobody's cache.
+  readonly shape: Shape;
+  readonly literals: readonly Literal[];
+  /** The last event that met it: one that it has several values for meets it once. */
+  met = 0;
+  /** Most are of one entry, and a set for each would be a good part of the index. */
+  entries: Entry<T> | Set<Entry<T>> | undefined;
+  readonly text: string;
+  /** How it is kept, for each alternative. A filter that is not is evaluated for every event. */
+  choices: Choice | readonly Choice[] | undefined;
 
-/** The groups that need a certain value at a path. */
-interface Shelf<T> {
-  readonly path: Path;
-  readonly buckets: Map<Scalar, Set<Group<T>>>;
+  constructor({ text, shape, literals }: ShapedFilter) {
+    this.text = text;
+    this.shape = shape;
+    this.literals = literals;
+  }
+
+  add(entry: Entry<T>): void {
+    if (this.entries instanceof Set) this.entries.add(entry);
+    else this.entries = this.entries === undefined ? entry : new Set([this.entries, entry]);
+  }
+
+  /** @returns whether it has any left */
+  delete(entry: Entry<T>): boolean {
+    if (this.entries instanceof Set) this.entries.delete(entry);
+    else if (this.entries === entry) this.entries = undefined;
+    return this.entries instanceof Set ? this.entries.size > 0 : this.entries !== undefined;
+  }
+
+  each(visitor: (entry: Entry<T>) => void): void {
+    if (this.entries instanceof Set) this.entries.forEach(visitor);
+    else if (this.entries !== undefined) visitor(this.entries);
+  }
 }
 
 /** Finds the filters that an event matches, at a cost that does not grow with their number. */
 export class FilterIndex<T> {
   readonly #entries = new Map<string, Entry<T>>();
   readonly #groups = new Map<string, Group<T>>();
-  readonly #shelves = new Map<string, Shelf<T>>();
+  readonly #shelves = new Shelves<Group<T>>();
   readonly #unfiled = new Set<Group<T>>();
   #added = 0;
+  #events = 0;
 
   get size(): number {
     return this.#entries.size;
@@ -58,11 +87,11 @@ export class FilterIndex<T> {
    * @throws FilterError; the index is then as it was
    */
   add(key: string, filterText: string, value: T): void {
-    const filter = this.#groups.get(filterText)?.filter ?? compileFilter(filterText);
+    const filter = this.#groups.get(filterText) ?? shapeFilter(filterText);
     this.remove(key);
     const group = this.#groups.get(filterText) ?? this.#file(filter);
     const entry = { order: this.#added++, value, group };
-    group.entries.add(entry);
+    group.add(entry);
     this.#entries.set(key, entry);
   }
 
@@ -71,8 +100,7 @@ export class FilterIndex<T> {
     const entry = this.#entries.get(key);
     if (entry === undefined) return false;
     this.#entries.delete(key);
-    entry.group.entries.delete(entry);
-    if (entry.group.entries.size === 0) this.#discard(entry.group);
+    if (!entry.group.delete(entry)) this.#discard(entry.group);
     return true;
   }
 
@@ -83,12 +111,13 @@ export class FilterIndex<T> {
 
   match(event: Event): Match<T> {
     const input = toFilterInput(event);
+    const steps = new Steps();
     const matched: Array<Entry<T>> = [];
     const failed: Array<{ entry: Entry<T>; error: string }> = [];
-    for (const { filter, entries } of this.#candidates(input)) {
-      const { matched: isMatch, error } = filter.evaluate(input);
-      if (isMatch) for (const entry of entries) matched.push(entry);
-      if (error !== undefined) for (const entry of entries) failed.push({ entry, error });
+    for (const group of this.#candidates(input)) {
+      const { matched: isMatch, error } = group.shape.evaluate(group, input, steps);
+      if (isMatch) group.each((entry) => matched.push(entry));
+      if (error !== undefined) group.each((entry) => failed.push({ entry, error }));
     }
     matched.sort((one, other) => one.order - other.order);
     failed.sort((one, other) => one.entry.order - other.entry.order);
@@ -98,71 +127,37 @@ export class FilterIndex<T> {
     };
   }
 
-  /** A group is on one shelf, and an event has one value for it: none comes twice. */
-  *#candidates(input: FilterInput): Iterable<Group<T>> {
-    yield* this.#unfiled;
-    for (const { path, buckets } of this.#shelves.values()) {
-      const value = lookUp(input, path);
-      if (value !== undefined) yield* buckets.get(value) ?? [];
-    }
+  #candidates(input: FilterInput): ReadonlyArray<Group<T>> {
+    const met = ++this.#events;
+    const candidates = [...this.#unfiled];
+    this.#shelves.visit(input, (group) => {
+      if (group.met === met) return;
+      group.met = met;
+      candidates.push(group);
+    });
+    return candidates;
   }
 
-  #file(filter: Filter): Group<T> {
-    const term = this.#choose(termsOf(filter.expression));
-    const group: Group<T> = { filter, entries: new Set(), term };
-    this.#groups.set(filter.text, group);
-    if (term === undefined) {
+  #file(filter: ShapedFilter): Group<T> {
+    const group = new Group<T>(filter);
+    this.#groups.set(group.text, group);
+    const { alternatives } = group.shape;
+    if (!isServed(alternatives)) {
       this.#unfiled.add(group);
       return group;
     }
-    const shelf = this.#shelfOf(term.path) ?? { path: term.path, buckets: new Map() };
-    this.#shelves.set(nameOf(term.path), shelf);
-    for (const value of term.values) {
-      const bucket = shelf.buckets.get(value) ?? new Set();
-      shelf.buckets.set(value, bucket.add(group));
-    }
+    const choices = alternatives.map((terms) => this.#shelves.file(group, terms, group.literals));
+    group.choices = choices.length === 1 ? choices[0] : choices;
     return group;
   }
 
   #discard(group: Group<T>): void {
-    this.#groups.delete(group.filter.text);
-    this.#unfiled.delete(group);
-    const shelf = group.term && this.#shelfOf(group.term.path);
-    if (group.term === undefined || shelf === undefined) return;
-    for (const value of group.term.values) {
-      const bucket = shelf.buckets.get(value);
-      bucket?.delete(group);
-      if (bucket?.size === 0) shelf.buckets.delete(value);
+    const { shape, literals, choices } = group;
+    this.#groups.delete(group.text);
+    if (this.#unfiled.delete(group)) return;
+    for (const [place, terms] of shape.alternatives.entries()) {
+      const choice = typeof choices === 'object' ? choices[place] : choices;
+      if (choice !== undefined) this.#shelves.remove(group, [terms, literals, choice]);
     }
-    if (shelf.buckets.size === 0) this.#shelves.delete(nameOf(group.term.path));
   }
-
-  /** The term whose fullest bucket is emptiest: an event meets the fewest filters there. */
-  #choose(terms: readonly Term[]): Term | undefined {
-    const ranked = terms.map((term) => ({ term, rank: this.#rank(term) }));
-    ranked.sort((one, other) => {
-      const differing = one.rank.findIndex((rank, place) => rank !== other.rank[place]);
-      return (one.rank[differing] ?? 0) - (other.rank[differing] ?? 0);
-    });
-    return ranked[0]?.term;
-  }
-
-  #rank({ path, values }: Term): readonly number[] {
-    const buckets = this.#shelfOf(path)?.buckets;
-    const fullest = Math.max(0, ...values.map((value) => buckets?.get(value)?.size ?? 0));
-    // Among equals: a value of the data tells events apart better than their type does.
-    return [fullest, path[0] === 'data' ? 0 : 1, values.length];
-  }
-
-  #shelfOf(path: Path): Shelf<T> | undefined {
-    return this.#shelves.get(nameOf(path));
-  }
-}
-
-/** Tells the key `'0'` and the list index `0` apart. */
-function nameOf([variable, ...segments]: Path): string {
-  const names = segments.map((segment) =>
-    typeof segment === 'bigint' ? [String(segment)] : segment,
-  );
-  return JSON.stringify([variable, ...names]);
 }

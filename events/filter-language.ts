@@ -6,6 +6,7 @@ import type { ParseResult } from '@marcbachmann/cel-js';
 import { BOUNDED, bound } from './filter-bounds.ts';
 import { Budget } from './filter-budget.ts';
 import type { KnownCalls } from './filter-check.ts';
+import { partsOf } from './filter-expression.ts';
 import type { Expression } from './filter-expression.ts';
 import { MENDED, mend, registerMended } from './filter-functions.ts';
 import { widenHas } from './filter-has.ts';
@@ -16,6 +17,8 @@ export const FILTER_NODES_MAX = 1_000;
 
 /** How deeply parentheses, lists, calls and paths may be nested. */
 export const FILTER_DEPTH_MAX = 64;
+
+const NOWHERE = -1;
 
 /** A way to read and run filters. */
 export interface Language {
@@ -80,6 +83,10 @@ export function run(program: ParseResult, variables: Readonly<Record<string, unk
 function callOf(environment: Environment, call: string, expression: Expression): ParseResult {
   const program = environment.parse(call);
   if (program.ast.op === 'call') Object.assign(program.ast.args[1], [expression]);
+  // What else is in the call has no place in the filter's text.
+  for (const part of partsOf(program.ast)) {
+    if (part !== expression) Object.assign(part, { start: NOWHERE, end: NOWHERE });
+  }
   return program;
 }
 
@@ -89,6 +96,7 @@ function createEnvironment(budget: Budget, unlistedVariablesAreDyn: boolean): En
   const elements = (value: unknown, names: bigint): unknown =>
     budget.spendOnElements(value, Number(names));
   const whole = (value: unknown): unknown => budget.spendOnWhole(value);
+  const text = (value: unknown): unknown => budget.spendOnText(value);
   const sync = { async: false };
   const environment = new Environment({
     homogeneousAggregateLiterals: false,
@@ -102,6 +110,7 @@ function createEnvironment(budget: Budget, unlistedVariablesAreDyn: boolean): En
     .registerFunction(`${BOUNDED.matches}(string, string): bool`, matches, sync)
     .registerFunction(`string.${BOUNDED.matches}(string): bool`, matches, sync)
     .registerFunction(`${BOUNDED.elements}(dyn, int): dyn`, elements, sync)
+    .registerFunction(`${BOUNDED.text}(dyn): dyn`, text, sync)
     .registerFunction(`${BOUNDED.whole}(dyn): dyn`, whole, sync);
   registerMended(environment, budget);
   return environment;

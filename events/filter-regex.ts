@@ -17,7 +17,7 @@ const PATTERNS_KEPT_MAX = 1_000;
 const COMPILE_STEPS = 5_000;
 
 /** Instructions that are tried on one character in one step. */
-const INSTRUCTIONS_PER_STEP = 100;
+const INSTRUCTIONS_PER_STEP = 20;
 
 /** A regular expression that RE2 does not accept, or that is too large. */
 export class PatternError extends Error {

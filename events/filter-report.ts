@@ -1,10 +1,9 @@
 // A filter as an answer to whoever wrote it: whether it is one, and what it makes of an event.
 
 import { EVENT_ID_LENGTH_MAX, isEvent, type Event } from './event.ts';
+import { describeAccess } from './filter-access.ts';
 import { FilterError } from './filter-error.ts';
-import { termsOf } from './filter-terms.ts';
-import type { Path } from './filter-terms.ts';
-import { compileFilter } from './filter.ts';
+
 import { deriveEvent, storeBody } from './webhook-body.ts';
 
 /** Whether a text is a filter, and how an event finds it. */
@@ -34,9 +33,8 @@ export class EventFormError extends Error {
 /** Says whether a text is a filter. Never throws. */
 export function checkFilter(text: string): FilterReport {
   try {
-    const { expression } = compileFilter(text);
-    const indexedBy = [...new Set(termsOf(expression).map(({ path }) => inWords(path)))];
-    return { valid: true, indexed: indexedBy.length > 0, indexedBy };
+    const { isIndexed, paths } = describeAccess(text);
+    return { valid: true, indexed: isIndexed, indexedBy: paths };
   } catch (error) {
     if (!(error instanceof FilterError)) throw error;
     const { message, position, suggestion } = error;
@@ -78,14 +76,6 @@ function withStoredBody(data: unknown): unknown {
   const { body } = data;
   const text = isRecord(body) && Object.keys(body).join() === 'text' ? body.text : body;
   return typeof text === 'string' ? { ...data, body: storeBody(Buffer.from(text)) } : data;
-}
-
-function inWords([variable, ...segments]: Path): string {
-  const words = segments.map((segment) => {
-    if (typeof segment === 'bigint') return `[${segment}]`;
-    return /^[A-Za-z_]\w*$/.test(segment) ? `.${segment}` : `[${JSON.stringify(segment)}]`;
-  });
-  return `${variable}${words.join('')}`;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -6,6 +6,7 @@
 import type { ParseResult } from '@marcbachmann/cel-js';
 
 import { isUnbounded } from './filter-bounds.ts';
+import type { Steps } from './filter-budget.ts';
 import { FilterCheck } from './filter-check.ts';
 import { FilterError, toFilterError } from './filter-error.ts';
 import type { Expression } from './filter-expression.ts';
@@ -31,6 +32,16 @@ export interface FilterOutcome {
   readonly error?: string;
 }
 
+/** What a filter is compiled to. */
+export interface Program {
+  /** The syntax tree as it was checked. The empty filter, which wants every event, has none. */
+  readonly expression?: Expression;
+  /** Whether its steps are counted: what others cost, their length bounds. */
+  readonly isCounted: boolean;
+  /** Evaluates it in the words of this text, within so many steps. Never throws. */
+  run(input: FilterInput, text: string, steps?: Steps): FilterOutcome;
+}
+
 /** A filter that was checked. */
 export interface Filter {
   readonly text: string;
@@ -39,6 +50,8 @@ export interface Filter {
   /** Whether an event matches. Never throws: an error is no match. */
   evaluate(input: FilterInput): FilterOutcome;
 }
+
+type OnTree = (tree: Expression) => void;
 
 const MATCHED: FilterOutcome = { matched: true };
 const NOT_MATCHED: FilterOutcome = { matched: false };
@@ -63,20 +76,38 @@ export function compileFilter(text: string): Filter {
 }
 
 function compile(text: string): Filter {
+  const program = compileProgram(text);
+  const { expression } = program;
+  return {
+    text,
+    ...(expression && { expression }),
+    evaluate: (input) => program.run(input, text),
+  };
+}
+
+/**
+ * Compiles a filter that nobody keeps. `onTree` is shown the tree that will be evaluated.
+ *
+ * @throws FilterError
+ */
+export function compileProgram(text: string, onTree: OnTree = () => {}): Program {
   if (text.length > FILTER_LENGTH_MAX) {
     throw new FilterError(`filter is ${text.length} characters, at most ${FILTER_LENGTH_MAX}`);
   }
-  if (text.trim() === '') return { text, evaluate: () => MATCHED };
+  if (text.trim() === '') return { isCounted: false, run: () => MATCHED };
   try {
     const program = parse(language, text);
     new FilterCheck(text, known).run(program.ast);
+    const isCounted = isUnbounded(program.ast);
     mendTree(language, program.ast);
     checkTypes(text, program);
-    const bounded = isUnbounded(program.ast) ? parseBounded(text) : program;
+    const runnable = isCounted ? parseAgain(text) : program;
+    onTree(runnable.ast);
+    if (isCounted) boundTree(language, runnable.ast);
     return {
-      text,
       expression: program.ast,
-      evaluate: (input) => evaluate(bounded, input, text),
+      isCounted,
+      run: (input, words, steps) => evaluate(runnable, { input, text: words, steps }),
     };
   } catch (error) {
     throw toRefusal(text, error);
@@ -91,33 +122,41 @@ function checkTypes(text: string, program: ParseResult): void {
   throw toFilterError(text, { problem: `it is of type ${type}, not bool`, at: 0 });
 }
 
-/** Parses once more, as the tree that was type-checked cannot be changed any longer. */
-function parseBounded(text: string): ParseResult {
+/** The tree that was type-checked cannot be changed any longer. */
+function parseAgain(text: string): ParseResult {
   const program = parse(language, text);
   mendTree(language, program.ast);
-  boundTree(language, program.ast);
   return program;
 }
 
-function evaluate(program: ParseResult, input: FilterInput, text: string): FilterOutcome {
+/** What one evaluation needs. */
+interface Evaluation {
+  readonly input: FilterInput;
+  readonly text: string;
+  readonly steps: Steps | undefined;
+}
+
+function evaluate(program: ParseResult, evaluation: Evaluation): FilterOutcome {
+  const { text, steps } = evaluation;
+  language.budget.refill(steps?.allowance);
   try {
-    const result = runTwice(program, input, text);
+    const result = runTwice(program, evaluation);
     if (result === true) return MATCHED;
     if (result === false) return NOT_MATCHED;
     return { matched: false, error: `it is of type ${typeName(result)}, not bool` };
   } catch (error) {
     return { matched: false, error: toFailure(error, text) };
+  } finally {
+    steps?.take(language.budget.spent);
   }
 }
 
-function runTwice(program: ParseResult, input: FilterInput, text: string): unknown {
+function runTwice(program: ParseResult, { input, text }: Evaluation): unknown {
   try {
-    language.budget.refill();
     return run(program, input);
   } catch (error) {
     const readable = withoutConstructors(input, text);
     if (readable === undefined) throw error;
-    language.budget.refill();
     return run(program, readable);
   }
 }

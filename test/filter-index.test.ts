@@ -8,7 +8,8 @@ import * as fc from 'fast-check';
 import type { Event } from '../events/event.ts';
 import { FilterError, compileFilter, toFilterInput } from '../events/filter.ts';
 import { FilterIndex } from '../events/filter-index.ts';
-import { termsOf } from '../events/filter-terms.ts';
+import { shapeFilter } from '../events/filter-shapes.ts';
+import { valuesOf } from '../events/filter-terms.ts';
 
 describe('FilterIndex', () => {
   test('gives those events that match, in order, and no others', () => {
@@ -65,8 +66,8 @@ describe('FilterIndex', () => {
 
   test('tells which filters failed and why, and serves the others', () => {
     const index = indexOf({
-      missing: 'data.y == 1 || data.z == 1',
-      type: `data.x.startsWith('a')`,
+      missing: 'data.y > 1 || data.z > 1',
+      type: `data.x.endsWith('a')`,
       bool: 'data.x',
       fine: 'data.x == 1',
     });
@@ -133,7 +134,10 @@ describe('the cost of a match', () => {
     ['a list of literals', (n) => `data.open == true && data.order.id in ['${n}', 'x${n}']`, 2],
     ['a header', (n) => `data.open == true && data.headers['X-Id'] == '${n}'`, 2],
     ['a number', (n) => `data.number == ${n} && event_type == 'paid'`, 1],
-    ['more than equalities', (n) => `(data.order.id == '${n}' || false)`, 2_000],
+    ['an alternative', (n) => `(data.order.id == '${n}' || data.other == '${n}')`, 1],
+    ['a prefix', (n) => `data.path.startsWith('/${n}/')`, 1],
+    ['several values together', (n) => `data.shared == ${n % 2} && data.half == ${n >> 1}`, 9],
+    ['no value at all', (n) => `(data.order.id == '${n}' || false)`, 2_000],
   ];
   for (const [what, filterOf, most] of filterings) {
     test(`is ${most} of 2,000 evaluations by ${what}`, () => {
@@ -141,7 +145,15 @@ describe('the cost of a match', () => {
       // What the filter reads first counts how many were evaluated.
       for (let n = 0; n < 2_000; n++) index.add(`${n}`, `data.count > 0 && ${filterOf(n)}`, n);
       let evaluations = 0;
-      const data = { open: true, number: 777, order: { id: '777' }, headers: { 'x-id': '777' } };
+      const data = {
+        open: true,
+        shared: 1,
+        half: 388,
+        number: 777,
+        path: '/777/x',
+        order: { id: '777' },
+        headers: { 'x-id': '777' },
+      };
       const request = { ...data, method: 'POST', url: {}, body: {} };
       const get = (): number => ++evaluations;
       const event = eventOf(Object.defineProperty(request, 'count', { get, enumerable: true }));
@@ -159,53 +171,68 @@ describe('the cost of a match', () => {
   });
 });
 
-describe('the equalities that a filter needs', () => {
-  const cases: Array<[text: string, terms: ReadonlyArray<readonly [path: string, ...unknown[]]>]> =
+describe('what a filter needs', () => {
+  const nothing = [''];
+  const cases: Array<[text: string, alternatives: readonly string[]]> = [
+    [`data.a.b == 'x'`, ['data.a.b = "x"']],
+    [`'x' == data['a']["b"]`, ['data.a.b = "x"']],
+    [`data.list[0].id == 3`, ['data.list.0.id = 3']],
+    ['data.a == 3.0', ['data.a = 3']],
+    ['data.a == -3', ['data.a = -3']],
+    [`data.a == r'\\d'`, ['data.a = "\\\\d"']],
+    ['data.a == null && data.b == false', ['data.a = null & data.b = false']],
+    [`data.a in [1, 'a', 1.0]`, ['data.a = 1 "a" 1']],
+    ['data.a in []', ['data.a =']],
+    [`data.a.startsWith('x') && data.b > 1`, ['data.a ^ "x"']],
     [
-      [`data.a.b == 'x'`, [['data.a.b', 'x']]],
-      [`'x' == data['a']["b"]`, [['data.a.b', 'x']]],
-      [`data.list[0].id == 3`, [['data.list.0.id', 3]]],
-      ['data.a == 3.0', [['data.a', 3]]],
-      ['data.a == -3', [['data.a', -3]]],
-      [
-        'data.a == null && data.b == false',
-        [
-          ['data.a', null],
-          ['data.b', false],
-        ],
-      ],
-      [`data.a in [1, 'a', 1.0]`, [['data.a', 1, 'a']]],
-      ['data.a in []', [['data.a']]],
-      [
-        `event_type == 'x' && (event.source == 'y' && data.a > 1)`,
-        [
-          ['event_type', 'x'],
-          ['event.source', 'y'],
-        ],
-      ],
-      ['data.a == 9007199254740993', []],
-      ['data.a in [1, 9007199254740993]', []],
-      ['data.a == data.b', []],
-      ['data.a in data.b', []],
-      ['data.a == [1]', []],
-      ['data.a in [[1]]', []],
-      ['data.a == 1 || data.b == 1', []],
-      ['!(data.a == 1)', []],
-      ['data.a == 1 ? true : false', []],
-      ['data.list.exists(data, data.a == 1)', []],
-      ['data.a != 1', []],
-      [`data[data.a] == 1`, []],
-      ['data.f.map(x, x)[0] == 1', []],
-      ['1 == 1', []],
-      ['', []],
-    ];
+      `event_type == 'x' && (event.source == 'y' && data.a > 1)`,
+      ['event_type = "x" & event.source = "y"'],
+    ],
+    ['data.a == 1 || data.b == 2', ['data.a = 1', 'data.b = 2']],
+    ['data.a == 1 || data.b == 2 || data.a == 3', ['data.a = 1 3', 'data.b = 2']],
+    [
+      `(data.a == 1 || data.b == 2) && data.c == 3`,
+      ['data.a = 1 & data.c = 3', 'data.b = 2 & data.c = 3'],
+    ],
+    [
+      Array.from({ length: 40 }, (_, n) => `data.a == ${n}`).join('||'),
+      [`data.a = ${[...Array(40).keys()].join(' ')}`],
+    ],
+    [Array.from({ length: 17 }, (_, n) => `data.a${n} == 1`).join('||'), nothing],
+    [
+      `(${Array.from({ length: 9 }, (_, n) => `data.a${n} == 1`).join('||')}) && (data.x == 1 || data.y == 1)`,
+      ['data.x = 1', 'data.y = 1'],
+    ],
+    ['data.a == 1 || data.b > 1', nothing],
+    ['(data.a == 1 || data.b > 1) && data.c == 2', ['data.c = 2']],
+    ['data.a == 9007199254740993', nothing],
+    ['data.a in [1, 9007199254740993]', nothing],
+    ['data.a == data.b', nothing],
+    ['data.a in data.b', nothing],
+    ['data.a.startsWith(data.b)', nothing],
+    ['data.a == [1]', nothing],
+    ['data.a in [[1]]', nothing],
+    ['!(data.a == 1)', nothing],
+    ['data.a == 1 ? true : false', nothing],
+    ['data.list.exists(data, data.a == 1)', nothing],
+    ['data.a != 1', nothing],
+    [`data[data.a] == 1`, nothing],
+    ['data.f.map(x, x)[0] == 1', nothing],
+    ['1 == 1', nothing],
+    ['', nothing],
+  ];
   for (const [text, expected] of cases) {
-    test(`of ${JSON.stringify(text)} are ${JSON.stringify(expected)}`, () => {
-      const terms = termsOf(compileFilter(text).expression);
-      assert.deepEqual(
-        terms.map(({ path, values }) => [path.join('.'), ...values]),
-        expected,
+    test(`by ${JSON.stringify(text)} is ${JSON.stringify(expected)}`, () => {
+      const { shape, literals } = shapeFilter(text);
+      const inWords = shape.alternatives.map((terms) =>
+        terms
+          .map((term) => {
+            const values = valuesOf(term, literals).map((value) => JSON.stringify(value));
+            return [term.path.join('.'), term.kind === 'equal' ? '=' : '^', ...values].join(' ');
+          })
+          .join(' & '),
       );
+      assert.deepEqual(inWords, expected);
     });
   }
 });
@@ -378,14 +405,19 @@ function filters(): fc.Arbitrary<string> {
       `data.list.exists(a, a == 1)`,
     ),
   );
+  const prefix = fc
+    .tuple(path, fc.constantFrom('', 'a', 'p', 'pa', 'paid', 'paid!'))
+    .map(([p, v]) => `${p}.startsWith('${v}')`);
   const { condition } = fc.letrec<{ condition: string; inner: string }>((tie) => ({
-    inner: fc.oneof({ maxDepth: 2 }, equality, equality, other, tie('condition')),
+    inner: fc.oneof({ maxDepth: 2 }, equality, equality, prefix, other, tie('condition')),
     condition: fc.oneof(
       { maxDepth: 2, withCrossShrink: true },
       equality,
       fc.tuple(tie('inner'), tie('inner')).map(([p, q]) => `${p} && ${q}`),
       fc.tuple(tie('inner'), tie('inner')).map(([p, q]) => `(${p} && ${q})`),
       fc.tuple(tie('inner'), tie('inner')).map(([p, q]) => `(${p} || ${q})`),
+      fc.tuple(equality, prefix, equality).map(([p, q, r]) => `(${p} || ${q}) && ${r}`),
+      fc.tuple(equality, equality).map(([p, q]) => `${p} || ${q}`),
       tie('inner').map((p) => `!(${p})`),
       fc.tuple(equality, tie('inner')).map(([p, q]) => `(${p} ? ${q} : ${p})`),
     ),

@@ -74,7 +74,7 @@ describe('time in filters', () => {
     const filter = `data.zones.exists(zone, ${instant}.getHours(zone) == 24)`;
     const error = `it takes more than ${FILTER_STEPS_MAX} steps`;
     assert.deepEqual(evaluated(filter, { zones }), { matched: false, error });
-    const few = zones.slice(0, 40);
+    const few = zones.slice(0, 8);
     assert.deepEqual(evaluated(filter, { zones: [...few, ...few] }), { matched: false });
   });
 });

@@ -40,7 +40,7 @@ describe('POST /filters', () => {
 
   const checks: Array<[filter: string, answer: object]> = [
     ['data.order.total > 1', { valid: true, indexed: false, indexedBy: [] }],
-    ['', { valid: true, indexed: false, indexedBy: [] }],
+    ['', { valid: true, indexed: true, indexedBy: [] }],
     [
       `event_type in ['a', 'b'] && data.order["x-id"] == 'A-1' && 3 == data.list[0]`,
       {
