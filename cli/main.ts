@@ -9,6 +9,7 @@ import { toSentence } from '../dev/errors.ts';
 import { createDevCommand } from './dev.ts';
 import { createIngressCommand } from './ingress.ts';
 import { createInitCommand } from './init.ts';
+import { createSendCommand } from './send.ts';
 import { createSubscriptionsCommand } from './subscriptions.ts';
 import { createWorkerCommand } from './worker.ts';
 
@@ -17,6 +18,7 @@ const COMMANDS = [
   createDevCommand,
   createWorkerCommand,
   createIngressCommand,
+  createSendCommand,
   createSubscriptionsCommand,
 ];
 

@@ -7,7 +7,7 @@ import type { ErrorRequestHandler, Response } from 'express';
 
 import { UnavailableError } from '../dispatch/errors.ts';
 import { EncodingError, RequestAbortedError } from './body.ts';
-import { RejectedError, type RejectionReason } from './sources/source.ts';
+import type { RejectedError, RejectionReason } from './sources/source.ts';
 
 /**
  * How long a refused client may go on sending. Hanging up at once would take the answer from it:
@@ -89,7 +89,7 @@ function toProblem(error: unknown): Problem {
     return { status: 403, title: 'Forbidden', detail: error.message };
   if (error instanceof SourceOffError)
     return { status: 503, title: 'Unavailable', detail: 'the source is off' };
-  if (error instanceof RejectedError) {
+  if (isRejected(error)) {
     return { ...REJECTIONS[error.reason], detail: error.message, reason: error.reason };
   }
   if (error instanceof EncodingError) {
@@ -101,6 +101,11 @@ function toProblem(error: unknown): Problem {
     };
   }
   return { status: 500, title: 'Internal error' };
+}
+
+/** By what it has, because a source may be made by another copy of the package. */
+function isRejected(error: Error): error is RejectedError {
+  return 'reason' in error && Object.hasOwn(REJECTIONS, String(error.reason));
 }
 
 function toLogLine(request: string, error: unknown): string {
