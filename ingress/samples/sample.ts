@@ -7,14 +7,6 @@ export interface Fresh {
   readonly at: Date;
 }
 
-/** A request to a source, without what signs it. */
-export interface Sample {
-  /** By lower-case name. */
-  readonly headers: Readonly<Record<string, string>>;
-  /** Text is sent as it is, everything else as JSON. */
-  readonly body: unknown;
-}
-
 /** What a kind of source can be sent. */
 export interface Samples {
   /** The headers that say which event a body is, where bodies do not. */

@@ -1,0 +1,94 @@
+// Every provider's sample, as it is signed and posted, until a workflow has it.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { startTestApp, type TestApp } from '../testing/index.ts';
+import { startServer, until, untilSubscribed, type TestServer } from './harness.ts';
+import { KINDS, signedSample, type Kind } from './sources.ts';
+import type { Provided } from './workflows/providing.ts';
+
+describe('every provider', { timeout: 300_000 }, () => {
+  let server: TestServer;
+  let app: TestApp;
+  const projects = KINDS.map((kind, index) => {
+    const keys = kind.keys();
+    return { kind, name: nameOf(kind, index), source: kind.create([keys.secret]), keys };
+  });
+
+  before(async () => {
+    server = await startServer();
+    app = await startTestApp(server, {
+      workflowsPath: fileURLToPath(new URL('workflows/providing.ts', import.meta.url)),
+      sources: Object.fromEntries(projects.map(({ name, source }) => [name, source])),
+      triggers: projects.map(({ name, kind }) => ({
+        name: `on-${name}`,
+        source: name,
+        filter: `event_type == '${kind.type}'`,
+        workflow: 'returnProvided',
+      })),
+    });
+  });
+  after(async () => {
+    await app?.stop();
+    await server?.stop();
+  });
+
+  test('wakes and starts workflows with the right type, and its own body as data', async () => {
+    const workflow = await app.start(
+      'receiveFromEach',
+      projects.map(({ name, kind }) => [name, `event_type == '${kind.type}' && data != null`]),
+    );
+    await untilSubscribed(workflow, projects.length);
+    const expected: Provided[] = [];
+    for (const { kind, name, source, keys } of projects) {
+      const { privateKey } = keys;
+      const draft = signedSample(kind, source, privateKey === undefined ? {} : { privateKey });
+      const answer = await fetch(`${app.ingress.url}/webhooks/${name}${draft.suffix}`, draft);
+      assert.equal(answer.ok, true, `${name}: ${answer.status} ${await answer.text()}`);
+      expected.push({ source: name, type: kind.type, data: dataOf(kind, draft.body) });
+      const id = decodeURIComponent(answer.headers.get('nextevent-id') ?? '');
+      assert.notEqual(id, '');
+      const started = app.client.workflow.getHandle(`on-${name}/${id}`);
+      await until(`${name} starts a workflow`, () => started.describe().catch(() => undefined));
+      assert.deepEqual(await started.result(), expected.at(-1));
+    }
+    assert.deepEqual(await workflow.result(), expected);
+  });
+
+  test('sends the same event again without an effect', async () => {
+    const { kind, name, source } = projects[0]!;
+    const draft = signedSample(kind, source);
+    const post = async (): Promise<[number, unknown]> => {
+      const answer = await fetch(`${app.ingress.url}/webhooks/${name}`, draft);
+      return [answer.status, ((await answer.json()) as { id: string }).id];
+    };
+    const first = await post();
+    assert.equal(first[0], 202);
+    assert.deepEqual(await post(), first);
+  });
+
+  test('of a project that is tested is signed by it', async () => {
+    const stripe = projects.find(({ kind }) => kind.name === 'stripe');
+    const body = { id: 'evt_tested', type: 'payment_intent.succeeded' };
+    const { id, started } = await app.send(stripe?.name ?? '', body);
+    assert.equal(id, 'evt_tested');
+    assert.deepEqual(started, [`on-${stripe?.name}/evt_tested`]);
+  });
+});
+
+/** The name of a source: the kind's, as it can be in an address. Twilio signs its. */
+function nameOf({ name }: Kind, index: number): string {
+  const plain = name.replaceAll(/[^a-z]/gi, '').toLowerCase();
+  return name === 'twilio' ? plain : `${plain}-${index}`;
+}
+
+/** The part of the sample's body that is the data of its event. */
+function dataOf({ name }: Kind, body: string): unknown {
+  if (name === 'twilio') return Object.fromEntries(new URLSearchParams(body));
+  const data = JSON.parse(body) as Record<string, unknown> & { value?: object[] } & object[];
+  if (name === 'sendgrid') return data[0];
+  const { clientState: _, token, ...rest } = (data.value?.[0] ?? data) as Record<string, unknown>;
+  return name === 'discord' ? { ...rest, token } : rest;
+}
