@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 import { startTestApp, type TestApp } from '../testing/index.ts';
 import { startServer, until, untilSubscribed, type TestServer } from './harness.ts';
-import { KINDS, signedSample, type Kind } from './sources.ts';
+import { KINDS, signedBody, signedSample, type Kind } from './sources.ts';
 import type { Provided } from './workflows/providing.ts';
 
 describe('every provider', { timeout: 300_000 }, () => {
@@ -67,6 +67,35 @@ describe('every provider', { timeout: 300_000 }, () => {
     const first = await post();
     assert.equal(first[0], 202);
     assert.deepEqual(await post(), first);
+  });
+
+  test('starts a workflow for each event of a body, and none again for the same body', async () => {
+    const sendgrid = projects.find(({ kind }) => kind.name === 'sendgrid')!;
+    const { source, keys, name } = sendgrid;
+    const body = ['a', 'b', 'c'].map((id) => ({ event: 'delivered', sg_event_id: `batch-${id}` }));
+    const privateKey = keys.privateKey ?? '';
+    const post = async (): Promise<unknown> => {
+      const draft = signedBody(source, { body }, { privateKey });
+      const answer = await fetch(`${app.ingress.url}/webhooks/${name}`, draft);
+      return answer.json();
+    };
+    const first = (await post()) as { events: Array<{ id: string; started: string[] }> };
+    assert.deepEqual(
+      first.events.map(({ id }) => id),
+      ['batch-a', 'batch-b', 'batch-c'],
+    );
+    const runs = async (): Promise<string[]> =>
+      Promise.all(
+        first.events.map(async ({ id }) => {
+          const handle = app.client.workflow.getHandle(`on-${name}/${id}`);
+          await handle.result();
+          return (await handle.describe()).runId;
+        }),
+      );
+    const before = await runs();
+    await post();
+    assert.deepEqual(await runs(), before);
+    assert.equal(new Set(before).size, 3);
   });
 
   test('of a project that is tested is signed by it', async () => {
