@@ -71,7 +71,7 @@ const app = createApp({
   dispatcher: {
     async dispatch(event) {
       attempts += 1;
-      if (events.length >= failAt) throw new UnavailableError('not now');
+      if (attempts === failAt) throw new UnavailableError('not now');
       events.push(event);
       return { started: [], signalled: 0, unmatched: 0, queued: event.id === 'queued' };
     },
@@ -84,7 +84,7 @@ await once(server, 'listening');
 const { port } = server.address() as AddressInfo;
 
 beforeEach(() => {
-  [events, lines, failAt] = [[], [], Number.POSITIVE_INFINITY];
+  [events, lines, attempts, failAt] = [[], [], 0, Number.POSITIVE_INFINITY];
 });
 after(() => {
   server.close();
@@ -446,10 +446,9 @@ describe('a body with several events', () => {
       sg_event_id: index === 7 ? 'queued' : `e-${index}`,
     }));
     failAt = 150;
-    attempts = 0;
     const draft = signed('sendgrid', { body });
     const failed = await send('sendgrid', draft);
-    assert.deepEqual([failed.status, events.length], [503, 150]);
+    assert.equal(failed.status, 503);
     // After the first that fails, no more are begun than were on their way then.
     assert.equal(attempts < 300, true, `${attempts} attempts`);
     failAt = Number.POSITIVE_INFINITY;
