@@ -172,6 +172,17 @@ describe('a handshake is answered, and is no event', () => {
     assert.equal((await fetch(url('own'), { method: 'OPTIONS' })).status, 401);
   });
 
+  test('comes before freshness, and after the signature', async () => {
+    const at = new Date(Date.now() - 3_600_000);
+    const old = { id: 'i', at };
+    const slack = configured.slack!;
+    const challenge = slack.sign(sampleDraft('slack', 'url_verification', old)!, old);
+    assert.equal((await send('slack', challenge)).status, 200);
+    const event = slack.sign(sampleDraft('slack', 'app_mention', old)!, old);
+    await refuse('slack', event, 'TIMESTAMP');
+    await refuse('slack', { ...event, body: '{' }, 'SIGNATURE');
+  });
+
   test('is refused if nobody has signed it', async () => {
     for (const [name, sample] of [
       ['github', 'ping'],

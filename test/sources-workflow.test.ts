@@ -1,6 +1,8 @@
 // Every provider's sample, as it is signed and posted, until a workflow has it.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
@@ -92,10 +94,41 @@ describe('every provider', { timeout: 300_000 }, () => {
           return (await handle.describe()).runId;
         }),
       );
-    const before = await runs();
+    const started = await runs();
     await post();
-    assert.deepEqual(await runs(), before);
-    assert.equal(new Set(before).size, 3);
+    assert.deepEqual(await runs(), started);
+    assert.equal(new Set(started).size, 3);
+  });
+
+  test('is listed as off by an ingress that lacks its secret', async () => {
+    const config = fileURLToPath(new URL('all-sources.config.ts', import.meta.url));
+    const main = fileURLToPath(new URL('../ingress/main.ts', import.meta.url));
+    const { address: TEMPORAL_ADDRESS } = server;
+    const ingress = spawn(process.execPath, ['--conditions=source', '--import', 'tsx', main], {
+      env: {
+        ...process.env,
+        TEMPORAL_ADDRESS,
+        NEXTEVENT_CONFIG: config,
+        PORT: '0',
+        STRIPE_WEBHOOK_SECRET: 'whsec_set',
+      },
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    });
+    let printed = '';
+    ingress.stdout?.setEncoding('utf8').on('data', (part: string) => (printed += part));
+    try {
+      const [{ managementPort }] = (await once(ingress, 'message')) as [{ managementPort: number }];
+      await until('the sources are listed', () => printed.includes('graph is off'));
+      assert.match(printed, /^github is off: GITHUB_WEBHOOK_SECRET is not set$/m);
+      assert.doesNotMatch(printed, /stripe is off/);
+      const answer = await fetch(`http://127.0.0.1:${managementPort}/api/v1/sources`);
+      const listed = (await answer.json()) as { sources: Array<{ kind: string; off?: string[] }> };
+      const offOf = (kind: string) => listed.sources.find((one) => one.kind === kind)?.off;
+      assert.deepEqual(offOf('github'), ['GITHUB_WEBHOOK_SECRET']);
+      assert.equal(offOf('stripe'), undefined);
+    } finally {
+      ingress.kill('SIGKILL');
+    }
   });
 
   test('of a project that is tested is signed by it', async () => {
