@@ -25,7 +25,7 @@ export function toJson(body: Uint8Array): unknown {
   }
   // What is shorter has no room for more brackets.
   const canBeDeep = body.length > 2 * JSON_DEPTH_MAX;
-  if (canBeDeep && isDeep(json))
+  if (canBeDeep && isDeeper(json, JSON_DEPTH_MAX))
     throw new RequestError(`the body is nested deeper than ${JSON_DEPTH_MAX}`);
   return json;
 }
@@ -105,19 +105,10 @@ export function without(content: Content, keys: readonly string[]): Content {
   return Object.fromEntries(Object.entries(content).filter(([key]) => !keys.includes(key)));
 }
 
-/** Level by level, because what is too deep for JSON.stringify is too deep for recursion. */
-function isDeep(json: unknown): boolean {
-  let level: unknown[] = [json];
-  for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > JSON_DEPTH_MAX) return true;
-    const next: unknown[] = [];
-    for (const value of level) {
-      if (typeof value !== 'object' || value === null) continue;
-      for (const inner of Object.values(value)) {
-        if (typeof inner === 'object' && inner !== null) next.push(inner);
-      }
-    }
-    level = next;
-  }
-  return false;
+/** Whether something is nested deeper than so many levels; it goes no deeper to find out. */
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (levels === 0) return true;
+  const inner: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
+  return inner.some((one) => isDeeper(one, levels - 1));
 }
