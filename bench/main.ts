@@ -3,6 +3,7 @@
 // Imported when it is run: some start Temporal's runtime, which is not for the others.
 const benches: Readonly<Record<string, () => Promise<void>>> = {
   match: async () => (await import('./match.ts')).match(),
+  verify: async () => (await import('./verify.ts')).verify(),
   wakeup: async () => (await import('./wakeup.ts')).wakeup(),
 };
 

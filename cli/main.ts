@@ -10,6 +10,7 @@ import { createDevCommand } from './dev.ts';
 import { createFilterCommand } from './filter.ts';
 import { createIngressCommand } from './ingress.ts';
 import { createInitCommand } from './init.ts';
+import { createSendCommand } from './send.ts';
 import { createSubscriptionsCommand } from './subscriptions.ts';
 import { createWorkerCommand } from './worker.ts';
 
@@ -18,6 +19,7 @@ const COMMANDS = [
   createDevCommand,
   createWorkerCommand,
   createIngressCommand,
+  createSendCommand,
   createSubscriptionsCommand,
   createFilterCommand,
 ];

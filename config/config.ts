@@ -205,7 +205,7 @@ function resolveSources(given: Record<string, unknown>): ReadonlyMap<string, Sou
 }
 
 function isSource(value: unknown): value is Source {
-  return isRecord(value) && typeof value.kind === 'string' && typeof value.toEvent === 'function';
+  return isRecord(value) && typeof value.kind === 'string' && typeof value.receive === 'function';
 }
 
 function resolveTriggers(

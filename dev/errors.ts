@@ -4,7 +4,13 @@ export class StartError extends Error {
 }
 
 /** Errors that say in one sentence what whoever started this has to do. */
-const EXPECTED = new Set(['ConfigError', 'PortTakenError', 'ServiceError', 'StartError']);
+const EXPECTED = new Set([
+  'ConfigError',
+  'PortTakenError',
+  'ServiceError',
+  'StartError',
+  'UnknownSourceError',
+]);
 
 /** What to print of an error: its message if that is all there is to say, else where it comes from. */
 export function toSentence(error: unknown): string {

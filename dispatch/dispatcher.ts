@@ -13,7 +13,7 @@ import { SourceDispatcher, type Dispatched } from './source-dispatcher.ts';
 import { SubscriberClient } from './subscriber-client.ts';
 import { Triggers } from './triggers.ts';
 
-export type { Answer } from './responses.ts';
+export type { Answer, Respondent } from './responses.ts';
 export type { Dispatched } from './source-dispatcher.ts';
 
 /** A workflow that takes no signal for this long gets its part of the event from the backlog. */

@@ -82,6 +82,11 @@ export function storeBody(bytes: Uint8Array): StoredBody {
   return { [MARK]: 'utf8', content: text };
 }
 
+/** Whether data has a stored body, or something that would be taken for one. */
+export function hasStoredBody(data: unknown): boolean {
+  return isRecord(data) && isStoredBody(data.body);
+}
+
 /** The event with its body derived, or the same event if it has no stored body. */
 export function deriveEvent<T>(event: Event<T>): Event<T> {
   const data: unknown = event.data;

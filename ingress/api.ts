@@ -46,8 +46,10 @@ export function createApi(deps: ApiDeps): Express {
 function answerInspection({ sources, inspection }: ApiDeps): Router {
   const router = Router({ caseSensitive: true });
   router.get('/sources', async (_request, response) => {
-    const listed = [...sources].map(async ([name, { kind }]) => ({
+    const listed = [...sources].map(async ([name, { kind, missing }]) => ({
       kind,
+      // The environment variables without which it takes nothing.
+      ...(missing.length > 0 && { off: missing }),
       path: `/webhooks/${name}`,
       ...(await inspection.source(name)),
     }));

@@ -6,7 +6,7 @@ import type { Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 
 import { EVENT_BYTES_MAX } from '../events/event.ts';
-import { RequestError } from './sources/source.ts';
+import { RejectedError, RequestError } from './sources/source.ts';
 
 /** How much larger than the body its compressed form may be, in bytes. */
 const COMPRESSION_OVERHEAD_BYTES_MAX = 64 * 1024;
@@ -18,8 +18,12 @@ const DECODERS: ReadonlyMap<string, () => Transform> = new Map([
 ]);
 
 /** The body is above the limit. */
-export class BodyTooLargeError extends Error {
+export class BodyTooLargeError extends RejectedError {
   override readonly name = 'BodyTooLargeError';
+
+  constructor(message: string) {
+    super('BODY_TOO_LARGE', message);
+  }
 }
 
 /** The content encoding is not one that the ingress reads. */

@@ -18,6 +18,7 @@ import { createApp, createServer } from './app.ts';
 import { whyNoMatch, type Candidate } from './no-match.ts';
 import { createReadiness } from './readiness.ts';
 import { describeRetention } from './retention.ts';
+import { describeOff } from './webhooks.ts';
 
 const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 8088;
@@ -84,6 +85,9 @@ async function main(): Promise<void> {
   });
   console.log(`ingress listening on http://${host.includes(':') ? `[${host}]` : host}:${port}`);
   console.log(`management API on http://${MANAGEMENT_HOST}:${managementPort}/api/v1`);
+  for (const [name, source] of config.sources) {
+    if (source.missing.length > 0) console.log(describeOff(name, source));
+  }
   const retention = await describeRetention(connection, namespace);
   if (retention !== undefined) console.log(retention);
   process.send?.({ type: 'ready', port, managementPort });

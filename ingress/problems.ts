@@ -6,8 +6,8 @@ import type { IncomingMessage } from 'node:http';
 import type { ErrorRequestHandler, Response } from 'express';
 
 import { UnavailableError } from '../dispatch/errors.ts';
-import { BodyTooLargeError, EncodingError, RequestAbortedError } from './body.ts';
-import { RequestError } from './sources/source.ts';
+import { EncodingError, RequestAbortedError } from './body.ts';
+import type { RejectedError, RejectionReason } from './sources/source.ts';
 
 /**
  * How long a refused client may go on sending. Hanging up at once would take the answer from it:
@@ -30,10 +30,25 @@ export class ForbiddenError extends Error {
   override readonly name = 'ForbiddenError';
 }
 
+/** The source lacks what it needs to verify anything. The message is for the log alone. */
+export class SourceOffError extends Error {
+  override readonly name = 'SourceOffError';
+}
+
+/** How a request that is refused is answered. */
+const REJECTIONS: Readonly<Record<RejectionReason, Pick<Problem, 'status' | 'title'>>> = {
+  SIGNATURE: { status: 401, title: 'Not verified' },
+  TIMESTAMP: { status: 401, title: 'Not fresh' },
+  HANDSHAKE: { status: 403, title: 'Handshake refused' },
+  PARSE: { status: 400, title: 'Bad request' },
+  BODY_TOO_LARGE: { status: 413, title: 'Body too large' },
+};
+
 interface Problem {
   readonly status: number;
   readonly title: string;
   readonly detail?: string;
+  readonly reason?: RejectionReason;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -72,10 +87,10 @@ function toProblem(error: unknown): Problem {
     return { status: 503, title: 'Unavailable', detail: error.message };
   if (error instanceof ForbiddenError)
     return { status: 403, title: 'Forbidden', detail: error.message };
-  if (error instanceof RequestError)
-    return { status: 400, title: 'Bad request', detail: error.message };
-  if (error instanceof BodyTooLargeError) {
-    return { status: 413, title: 'Body too large', detail: error.message };
+  if (error instanceof SourceOffError)
+    return { status: 503, title: 'Unavailable', detail: 'the source is off' };
+  if (isRejected(error)) {
+    return { ...REJECTIONS[error.reason], detail: error.message, reason: error.reason };
   }
   if (error instanceof EncodingError) {
     return {
@@ -88,8 +103,15 @@ function toProblem(error: unknown): Problem {
   return { status: 500, title: 'Internal error' };
 }
 
+/** By what it has, because a source may be made by another copy of the package. */
+function isRejected(error: Error): error is RejectedError {
+  return 'reason' in error && Object.hasOwn(REJECTIONS, String(error.reason));
+}
+
 function toLogLine(request: string, error: unknown): string {
-  if (error instanceof UnavailableError) return `${request} unavailable: ${error.message}`;
+  if (error instanceof UnavailableError || error instanceof SourceOffError) {
+    return `${request} unavailable: ${error.message}`;
+  }
   return `${request} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
 }
 

@@ -1,18 +1,20 @@
-// A request to /webhooks/<source>, or anything below it, becomes an event, and is
-// answered once the event is durable.
+// A request to /webhooks/<source>, or anything below it, becomes one event or several, and
+// is answered once they are durable. The order is fixed: route, size, raw bytes; then, in the
+// source, verify, handshake, freshness, events; then dispatch.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import type { RequestHandler } from 'express';
 
-import type { Dispatched } from '../dispatch/dispatcher.ts';
+import type { Dispatched, Dispatcher, Respondent } from '../dispatch/dispatcher.ts';
+import { sideBySide } from '../dispatch/side-by-side.ts';
 import type { Event } from '../events/event.ts';
 import { joinRepeated, type WebhookUrl } from '../events/webhook-body.ts';
 import type { AppDeps } from './app.ts';
 import { readBody } from './body.ts';
-import { NotFoundError } from './problems.ts';
+import { NotFoundError, SourceOffError } from './problems.ts';
 import { sendAnswer, untilGone } from './replies.ts';
-import { RequestError } from './sources/source.ts';
+import { RequestError, type Reply, type Source } from './sources/source.ts';
 
 /** Proxies may send the whole address; what counts is the path and query in it. */
 const ORIGIN = /^https?:\/\/[^/?]*/i;
@@ -22,6 +24,15 @@ const MALFORMED_ESCAPE = /%(?![0-9a-f]{2})/i;
 
 /** Headers have no room for anything else. */
 const NOT_VISIBLE_ASCII = /[^\x21-\x7e]/gu;
+
+/** The status that says that events are durable. */
+const ACCEPTED = 202;
+
+/** The status of an answer that has no body, and no length of one. */
+const NO_CONTENT = 204;
+
+/** How many events of one request are on their way at the same time. */
+const EVENTS_AT_ONCE = 64;
 
 /** Where a request goes. */
 interface Target {
@@ -35,23 +46,61 @@ export function takeWebhooks(deps: Omit<AppDeps, 'ready'>): RequestHandler {
     const { source: name, url } = toTarget(request.originalUrl);
     const source = deps.sources.get(name);
     if (source === undefined) throw new NotFoundError(`there is no source ${JSON.stringify(name)}`);
-    const event = source.toEvent({
+    if (source.missing.length > 0) throw new SourceOffError(describeOff(name, source));
+    const received = await source.receive({
       source: name,
       method: request.method,
       url,
-      headers: toHeaders(request),
+      ...toHeaders(request),
       body: await readBody(request),
     });
-    const dispatched = await deps.dispatcher.dispatch(event);
-    const { respondent } = dispatched;
-    if (respondent === undefined) accept(response, event.id, dispatched);
-    const why = isUnwanted(dispatched) ? deps.explain?.(event) : undefined;
-    deps.log(`${toLogLine(event, dispatched)}${why ? `: ${why}` : ''}`);
-    if (respondent === undefined) return;
+    if ('reply' in received) {
+      answer(response, received.reply);
+      return;
+    }
+    const { events, acknowledgement } = received;
+    const dispatched = await dispatchAll(deps.dispatcher, events);
+    const asked = toAsked(dispatched);
+    if (asked === undefined) accept(response, dispatched, acknowledgement);
+    for (const one of dispatched) deps.log(`${toLogLine(one)}${toReason(one, deps)}`);
+    if (asked === undefined) return;
+    const { event, respondent } = asked;
     const gone = untilGone(response);
-    const answer = await deps.dispatcher.answer(event, respondent, gone);
-    if (!gone.aborted) sendAnswer(response, answer, idHeader(event.id));
+    const answered = await deps.dispatcher.answer(event, respondent, gone);
+    if (!gone.aborted) sendAnswer(response, answered, idHeader(event.id));
   };
+}
+
+/** Why a source takes nothing: `github is off: GITHUB_WEBHOOK_SECRET is not set`. */
+export function describeOff(name: string, { missing }: Pick<Source, 'missing'>): string {
+  return `${name} is off: ${missing.join(' and ')} ${missing.length > 1 ? 'are' : 'is'} not set`;
+}
+
+/** Where an event went. */
+interface DispatchedEvent extends Dispatched {
+  readonly event: Event;
+}
+
+/**
+ * Hands the events over in their order, and returns once all of them are durable. After a failure
+ * no more are handed over: the sender sends all of them again, and their ids tell which are new.
+ */
+async function dispatchAll(
+  dispatcher: Dispatcher,
+  events: readonly Event[],
+): Promise<readonly DispatchedEvent[]> {
+  const dispatched: DispatchedEvent[] = [];
+  let hasFailed = false;
+  await sideBySide(events.entries(), EVENTS_AT_ONCE, async ([index, event]) => {
+    if (hasFailed) return;
+    try {
+      dispatched[index] = { event, ...(await dispatcher.dispatch(event)) };
+    } catch (error) {
+      hasFailed = true;
+      throw error;
+    }
+  });
+  return dispatched;
 }
 
 function toTarget(requestUri: string): Target {
@@ -85,30 +134,77 @@ function decodePath(path: string): string {
 }
 
 /** From the headers as they came: Node's own map drops the repetitions of some. */
-function toHeaders({ rawHeaders }: IncomingMessage): Record<string, string> {
+function toHeaders({ rawHeaders }: IncomingMessage): {
+  readonly headers: Record<string, string>;
+  readonly repeatedHeaders: ReadonlySet<string>;
+} {
   const pairs: Array<[string, string]> = [];
+  const names = new Set<string>();
+  const repeatedHeaders = new Set<string>();
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at]?.toLowerCase() ?? '';
-    if (name !== 'host') pairs.push([name, rawHeaders[at + 1] ?? '']);
+    if (name === 'host') continue;
+    if (names.has(name)) repeatedHeaders.add(name);
+    names.add(name);
+    pairs.push([name, rawHeaders[at + 1] ?? '']);
   }
-  return joinRepeated(pairs);
+  return { headers: joinRepeated(pairs), repeatedHeaders };
+}
+
+/** Says that the events are durable: in the ingress's words, unless the sender needs others. */
+function accept(
+  response: ServerResponse,
+  dispatched: readonly DispatchedEvent[],
+  acknowledgement: Reply = { status: ACCEPTED },
+): void {
+  const outcomes = dispatched.map(({ event: { id }, started, signalled, queued }) =>
+    queued ? { id, queued } : { id, started, signalled },
+  );
+  const [first] = outcomes;
+  const isOne = outcomes.length === 1 && first !== undefined;
+  answer(response, {
+    body: isOne ? first : { events: outcomes },
+    ...acknowledgement,
+    headers: {
+      ...(isOne && idHeader(first.id)),
+      ...acknowledgement.headers,
+    },
+  });
 }
 
 /** In one write: Express's own way to answer takes noticeably longer. */
-function accept(response: ServerResponse, id: string, dispatched: Dispatched): void {
-  const { started, signalled, queued } = dispatched;
-  const body = JSON.stringify(queued ? { id, queued } : { id, started, signalled });
+function answer(response: ServerResponse, { status = 200, headers, body = '' }: Reply): void {
+  const isText = typeof body === 'string';
+  const content = isText ? body : JSON.stringify(body);
+  const type = isText ? 'text/plain' : 'application/json';
   response
-    .writeHead(202, {
-      'Content-Type': 'application/json; charset=utf-8',
-      'Content-Length': Buffer.byteLength(body),
-      ...idHeader(id),
+    .writeHead(status, {
+      ...(content !== '' && {
+        'Content-Type': `${type}; charset=utf-8`,
+        // What a sender asked to have back is not to be read as anything else.
+        'X-Content-Type-Options': 'nosniff',
+      }),
+      ...(status !== NO_CONTENT && { 'Content-Length': Buffer.byteLength(content) }),
+      ...headers,
     })
-    .end(body);
+    .end(content);
 }
 
-function isUnwanted({ started, signalled, unmatched, queued }: Dispatched): boolean {
-  return started.length === 0 && signalled === 0 && unmatched > 0 && !queued;
+/** The event whose workflow answers the request. Of several events, none does. */
+function toAsked(
+  dispatched: readonly DispatchedEvent[],
+): { readonly event: Event; readonly respondent: Respondent } | undefined {
+  const [only, ...others] = dispatched;
+  if (only?.respondent === undefined || others.length > 0) return undefined;
+  return { event: only.event, respondent: only.respondent };
+}
+
+/** Why nobody wanted an event, for the line that a developer sees. */
+function toReason(dispatched: DispatchedEvent, { explain }: Pick<AppDeps, 'explain'>): string {
+  const { event, started, signalled, unmatched, queued } = dispatched;
+  const isUnwanted = started.length === 0 && signalled === 0 && unmatched > 0 && !queued;
+  const why = isUnwanted ? explain?.(event) : undefined;
+  return why ? `: ${why}` : '';
 }
 
 function idHeader(id: string): Record<string, string> {
@@ -116,7 +212,7 @@ function idHeader(id: string): Record<string, string> {
 }
 
 /** What happened to an event, in a line: `hello post -> started approval-1, woke 2, no match 3`. */
-function toLogLine(event: Event, { started, signalled, unmatched, queued }: Dispatched): string {
+function toLogLine({ event, started, signalled, unmatched, queued }: DispatchedEvent): string {
   const parts = [
     ...started.map((workflowId) => `started ${workflowId}`),
     ...(signalled > 0 ? [`woke ${signalled}`] : []),

@@ -33,7 +33,15 @@ const app = createApp({
     ['hello', webhook({ verify: 'none' })],
     ['by-header', webhook({ verify: 'none', eventId: { header: 'X-Event-Id' } })],
     ['by-json', webhook({ verify: 'none', eventId: { json: 'data.ids.0' } })],
-    ['broken', { kind: 'broken', toEvent: () => assert.fail('a secret') }],
+    [
+      'broken',
+      {
+        kind: 'broken',
+        missing: [],
+        receive: async () => assert.fail('a secret'),
+        sign: (draft) => draft,
+      },
+    ],
   ]),
   dispatcher: {
     async dispatch(event) {
@@ -183,6 +191,7 @@ describe('a body', () => {
         status: 413,
         title: 'Body too large',
         detail: 'body is larger than 1048576 bytes',
+        reason: 'BODY_TOO_LARGE',
       });
     }
     assert.deepEqual(events, []);

@@ -114,18 +114,31 @@ export class TestApp implements AsyncDisposable {
   }
 
   /**
-   * Sends a request to a source through the ingress, as its sender would. Text and bytes are sent
-   * as they are, everything else as JSON. Once it returns, the event is safe: workflows that have
+   * Sends a request to a source through the ingress, as its sender would: signed, unless the body
+   * is bytes. Text and bytes are sent as they are, everything else as JSON. Once it returns, the event is safe: workflows that have
    * subscribed have it, unless the answer says `queued`: then they get it soon.
    *
    * @throws NotAcceptedError if it is not accepted
+   * @throws SigningError if only the provider has the key to sign with
    *
    * @example
    * await app.send('approvals', { order: 'A-17', approved: true }, { id: 'decision-1' });
    */
-  send(source: string, body: unknown, { id, headers }: SendOptions = {}): Promise<Answer> {
+  async send(source: string, body: unknown, { id, headers }: SendOptions = {}): Promise<Answer> {
     const all = { ...(id !== undefined && { 'idempotency-key': id }), ...headers };
-    return deliver(this.ingress.url, { source, body, headers: all });
+    const kind = this.config.sources.get(source);
+    if (kind === undefined || body instanceof Uint8Array) {
+      return deliver(this.ingress.url, { source, body, headers: all });
+    }
+    const isText = typeof body === 'string';
+    const draft = {
+      method: 'POST',
+      suffix: '',
+      headers: { ...(!isText && { 'content-type': 'application/json' }), ...all },
+      body: isText ? body : JSON.stringify(body),
+    };
+    const signed = kind.sign(draft, { id: id ?? randomUUID(), at: new Date() });
+    return deliver(this.ingress.url, { source, ...signed });
   }
 
   /** Starts a workflow of the project, under an id of its own. */

@@ -11,9 +11,6 @@ import { createApp, createServer } from '../ingress/app.ts';
 import { NotAcceptedError } from './errors.ts';
 import type { TestServer } from './server.ts';
 
-/** The status of an answer that says that the event is safe. */
-const ACCEPTED = 202;
-
 /** An ingress that runs. */
 export interface TestIngress {
   readonly url: string;
@@ -62,7 +59,7 @@ export async function startIngress(
 /** What the ingress answered. */
 export interface Answer {
   readonly status: number;
-  /** The id of the event. */
+  /** The id of the event; empty if the request was none, or several. */
   readonly id: string;
   /** The ids of the workflows that it started, now or when it came before; not told if queued. */
   readonly started: readonly string[];
@@ -82,6 +79,8 @@ interface Problem {
 export interface Delivery {
   /** What comes after `/webhooks/`. */
   readonly source: string;
+  /** What comes after the source. */
+  readonly suffix?: string;
   /** Text and bytes are sent as they are, everything else as JSON. */
   readonly body: unknown;
   readonly headers?: Readonly<Record<string, string>> | undefined;
@@ -90,19 +89,31 @@ export interface Delivery {
 /**
  * Sends a request to a source, as its sender would.
  *
- * @throws NotAcceptedError for any answer but 202
+ * @throws NotAcceptedError for any answer that is not 2xx
  */
 export async function deliver(url: string, delivery: Delivery): Promise<Answer> {
-  const { source, body, headers } = delivery;
+  const { source, suffix = '', body, headers } = delivery;
   const isRaw = typeof body === 'string' || body instanceof Uint8Array;
-  const response = await fetch(`${url}/webhooks/${source}`, {
+  const response = await fetch(`${url}/webhooks/${source}${suffix}`, {
     method: 'POST',
     headers: { ...(!isRaw && { 'content-type': 'application/json' }), ...headers },
     body: isRaw ? body : JSON.stringify(body),
   });
   const { status } = response;
-  const answer = (await response.json()) as Pick<Answer, 'id'> & Partial<Answer & Problem>;
-  if (status === ACCEPTED) return { started: [], signalled: 0, queued: false, ...answer, status };
+  const answer = toAnswer(await response.text());
+  if (response.ok) {
+    // Some providers need to hear something else, but the id is always told here.
+    const id = decodeURIComponent(response.headers.get('nextevent-id') ?? '');
+    return { id, started: [], signalled: 0, queued: false, ...answer, status };
+  }
   const why = answer.detail ?? answer.title ?? '';
   throw new NotAcceptedError(`source ${source} answered ${status}: ${why}`, status);
+}
+
+function toAnswer(text: string): Partial<Answer & Problem> {
+  try {
+    return JSON.parse(text) as Partial<Answer & Problem>;
+  } catch {
+    return {}; // Not all providers are told JSON.
+  }
 }

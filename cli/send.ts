@@ -1,0 +1,139 @@
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { basename, extname } from 'node:path';
+
+import { Command } from 'commander';
+
+import type { Config } from '../config/config.ts';
+import { loadConfig } from '../config/load.ts';
+import { resolveSource } from '../config/subscribable.ts';
+import { StartError } from '../dev/errors.ts';
+import { samplesOf } from '../ingress/samples/index.ts';
+import type { Fresh } from '../ingress/samples/sample.ts';
+import { sampleDraft, toDraft, typeOf } from '../ingress/samples/to-draft.ts';
+import type { Draft, Source } from '../ingress/sources/source.ts';
+import { describeOff } from '../ingress/webhooks.ts';
+import { createConfigOption, type ConfigOption } from './config-option.ts';
+import { prepareToRun } from './service.ts';
+
+/** Where an ingress is that nobody has told otherwise. */
+const DEFAULT_URL = `http://127.0.0.1:${process.env.PORT || 8088}`;
+
+const EXAMPLES = `
+Examples:
+  nextevent send github pull_request.opened   a sample, signed with the secret of the configuration
+  nextevent send github body.json --type push a body of your own
+  nextevent send --list                       all samples for the sources of the configuration
+`;
+
+interface SendOptions extends ConfigOption {
+  readonly url: string;
+  readonly list?: boolean;
+  readonly id?: string;
+  readonly type?: string;
+  readonly privateKey?: string;
+}
+
+/** `nextevent send` */
+export function createSendCommand(): Command {
+  return new Command('send')
+    .description('send an event to a source, signed as its provider would sign it')
+    .argument('[source]', 'the name of a source of the configuration')
+    .argument('[sample]', 'the name of a sample, or a file with a body; else the first sample')
+    .addOption(createConfigOption())
+    .option('--list', 'print the names of the samples')
+    .option('--id <id>', 'the id of the event, where the provider has one; else a new one')
+    .option('--type <type>', "the type of a file's event; else the file's name")
+    .option('--url <url>', 'the ingress', DEFAULT_URL)
+    .option('--private-key <file>', 'a private key as PEM, for providers that sign with theirs')
+    .addHelpText('after', EXAMPLES)
+    .action(send);
+}
+
+async function send(
+  name: string | undefined,
+  content: string | undefined,
+  options: SendOptions,
+): Promise<void> {
+  await prepareToRun(options);
+  const config = await loadConfig();
+  if (options.list) {
+    for (const line of listSamples(config, name)) console.log(line);
+    return;
+  }
+  if (name === undefined) throw new StartError('say to which source: nextevent send <source>');
+  const source = sourceOf(config, name);
+  if (source.missing.length > 0) throw new StartError(describeOff(name, source));
+  const fresh: Fresh = { id: options.id ?? randomUUID(), at: new Date() };
+  const draft = await draftOf(source, content, { ...options, fresh });
+  const signed = await signedBy(source, draft, { ...options, fresh });
+  const answer = await post(new URL(`/webhooks/${name}${signed.suffix}`, options.url), signed);
+  console.log(`${answer.status} ${await answer.text()}`.trimEnd());
+  if (!answer.ok) process.exitCode = 1;
+}
+
+interface SendSettings extends SendOptions {
+  readonly fresh: Fresh;
+}
+
+function listSamples({ sources }: Config, name: string | undefined): readonly string[] {
+  const names = name === undefined ? [...sources.keys()] : [name];
+  return names.flatMap((one) => {
+    const kind = sources.get(one)?.kind ?? '';
+    return Object.keys(samplesOf(kind).bodies).map((sample) => `${one} ${sample}`);
+  });
+}
+
+/** What is sent to is a source itself, not what starts with its events. */
+function sourceOf(config: Config, name: string): Source {
+  const source = config.sources.get(resolveSource({ ...config, triggers: [] }, name));
+  if (source === undefined) throw new StartError(`there is no source "${name}"`);
+  return source;
+}
+
+async function draftOf(
+  { kind }: Source,
+  content: string | undefined,
+  { fresh, type }: SendSettings,
+): Promise<Draft> {
+  const samples = Object.keys(samplesOf(kind).bodies);
+  const sample = sampleDraft(kind, content ?? samples[0] ?? '', fresh);
+  if (sample !== undefined) return sample;
+  const file = content ?? '';
+  const body = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw new StartError(
+      `"${file}" is neither a file nor a sample of ${kind}: there are ${samples.join(', ')}`,
+      { cause: error },
+    );
+  });
+  return toDraft({ kind, type: type ?? typeOf(kind, basename(file, extname(file))), body }, fresh);
+}
+
+async function signedBy(
+  source: Source,
+  draft: Draft,
+  { fresh, privateKey: file }: SendSettings,
+): Promise<Draft> {
+  const privateKey = file === undefined ? undefined : await readKey(file);
+  try {
+    return source.sign(draft, { ...fresh, ...(privateKey !== undefined && { privateKey }) });
+  } catch (error) {
+    // By name, because the configuration may import another copy of the package.
+    if (!(error instanceof Error) || error.name !== 'SigningError') throw error;
+    throw new StartError(error.message, { cause: error });
+  }
+}
+
+function readKey(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch((error: unknown) => {
+    throw new StartError(`the private key ${file} can not be read`, { cause: error });
+  });
+}
+
+function post(url: URL, { method, headers, body }: Draft): Promise<Response> {
+  return fetch(url, { method, headers, body }).catch((error: unknown) => {
+    throw new StartError(`no ingress answers at ${url.origin}: start one, or give its --url`, {
+      cause: error,
+    });
+  });
+}
