@@ -8,8 +8,8 @@ import { Context, heartbeat } from '@temporalio/activity';
 import { retrying } from '../dispatch/failures.ts';
 import { toContent, type SegmentLayers } from '../dispatch/segment-client.ts';
 import { CALL_MS_MAX, type SourceClient } from '../dispatch/source-client.ts';
+import { addTally, EMPTY_TALLY, itemsOf, tallyLayer } from '../events/layer.ts';
 import type { Layer } from '../events/operation.ts';
-import { EMPTY_TALLY, addTallies, itemsOf, tallyLayer } from '../workflows/hot-layer.ts';
 import type { SegmentReference } from '../workflows/messages.ts';
 import type { Merged } from '../workflows/source-records.ts';
 import { Merge } from './merge.ts';
@@ -51,7 +51,7 @@ export function createSegmentActivities({ client }: { readonly client: SourceCli
 
     /** Reads them twice, and has one of them in memory, and the changes of all. */
     async nexteventMergeSegments(request: MergeRequest): Promise<Merged> {
-      return beating(() => merge(client, request));
+      return beating(() => mergeSegments(client, request));
     },
 
     async nexteventDropSegments({ source, segments }: DropRequest): Promise<void> {
@@ -63,7 +63,7 @@ export function createSegmentActivities({ client }: { readonly client: SourceCli
   };
 }
 
-async function merge(client: SourceClient, request: MergeRequest): Promise<Merged> {
+async function mergeSegments(client: SourceClient, request: MergeRequest): Promise<Merged> {
   const { source, segments, isOldest } = request;
   const merge = new Merge();
   for (const segment of segments) {
@@ -116,7 +116,7 @@ class SegmentWriter {
   async add(layer: Layer): Promise<void> {
     this.#layer.subscriptions.push(...layer.subscriptions);
     this.#layer.operations.push(...layer.operations);
-    this.#tally = addTallies(this.#tally, tallyLayer(layer));
+    this.#tally = addTally(this.#tally, tallyLayer(layer));
     if (this.#tally.bytes >= this.#bytesMax) await this.#write();
   }
 

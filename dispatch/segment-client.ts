@@ -25,7 +25,7 @@ const decompress = promisify(gunzip);
 const HASH_LENGTH = 16;
 
 /** How many lines of a segment are read at once. */
-const LINES_MAX = 100;
+const LINES_MAX = 20;
 
 const NEWLINE = 10;
 

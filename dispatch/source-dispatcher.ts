@@ -110,7 +110,7 @@ export class SourceDispatcher {
   /** Ends once nothing is asked of the server any more. */
   async close(): Promise<void> {
     clearInterval(this.#refresher);
-    await this.#subscribers.idle();
+    await this.#subscribers.close();
   }
 
   /** Returns once the event is durable wherever it has to go. */
@@ -231,7 +231,9 @@ export class SourceDispatcher {
   #match(arrival: Arrival): boolean {
     const { index, chain, version } = this.#subscribers;
     const after = this.#matchedVersion(arrival);
-    const { matches, failed } = matchSubscribers(index, arrival.event, ({ seq }) => seq > after);
+    // Above its version, the copy may be half of what it is to be.
+    const isNew = ({ seq }: Subscription): boolean => seq > after && seq <= version;
+    const { matches, failed } = matchSubscribers(index, arrival.event, isNew);
     this.failures.add(arrival.event, failed);
     if (matches.length > FAN_OUT_MAX) return false;
     arrival.matched = { chain, version };

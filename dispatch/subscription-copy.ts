@@ -38,7 +38,10 @@ export class SubscriptionCopy {
   }
 
   /** What a source answers, after the segments that it names. */
-  applyChanges({ removed, added, operations = [] }: Changes, versions: Versions): void {
+  applyChanges(
+    { removed, added, operations = [] }: Pick<Changes, 'removed' | 'added' | 'operations'>,
+    versions: Versions,
+  ): void {
     for (const id of removed) this.#set(id, undefined);
     this.applyLayer(
       { subscriptions: added, operations: operations.map(([id, operation]) => [id, [operation]]) },

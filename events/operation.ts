@@ -48,16 +48,13 @@ export function applyOperation(
   held: Subscription | undefined,
   operation: Operation,
 ): Subscription | undefined {
-  switch (operation.kind) {
-    case 'register':
-      return held ?? operation.subscription;
-    case 'again':
-      return held === undefined ? operation.subscription : renew(held, operation.subscription);
-    case 'unregister':
-      return held && versionOf(held) > (operation.upTo ?? Infinity) ? held : undefined;
-    case 'suspend':
-      return held && suspend(held, operation);
+  const { kind } = operation;
+  if (kind === 'register') return held ?? operation.subscription;
+  if (kind === 'again') {
+    return held === undefined ? operation.subscription : renew(held, operation.subscription);
   }
+  if (kind === 'suspend') return held && suspend(held, operation);
+  return held && versionOf(held) > (operation.upTo ?? Infinity) ? held : undefined;
 }
 
 /**
@@ -70,24 +67,19 @@ export function addOperation(
 ): readonly Operation[] {
   const last = operations.at(-1);
   const isRemoved = last?.kind === 'unregister' && last.upTo === undefined;
-  switch (operation.kind) {
-    case 'register':
-      return operations.some(({ kind }) => kind !== 'suspend') && !isRemoved
-        ? operations
-        : [...operations, operation];
-    case 'again':
-      if (last?.kind !== 'again') return [...operations, operation];
-      return [
-        ...operations.slice(0, -1),
-        { ...operation, subscription: renew(last.subscription, operation.subscription) },
-      ];
-    case 'unregister':
-      if (isRemoved) return operations;
-      if (operation.upTo !== undefined) return [...operations, operation];
-      return [{ ...operation, ...(isFresh(operations) && { isFresh: true }) }];
-    case 'suspend':
-      return isRemoved ? operations : [...operations, operation];
+  const { kind } = operation;
+  if (kind === 'again' && last?.kind === 'again') {
+    const subscription = renew(last.subscription, operation.subscription);
+    return [...operations.slice(0, -1), { ...operation, subscription }];
   }
+  if (kind === 'register' && !isRemoved && operations.some((one) => one.kind !== 'suspend')) {
+    return operations;
+  }
+  if (isRemoved && (kind === 'unregister' || kind === 'suspend')) return operations;
+  if (kind === 'unregister' && operation.upTo === undefined) {
+    return [{ ...operation, ...(isFresh(operations) && { isFresh: true }) }];
+  }
+  return [...operations, operation];
 }
 
 /** How many subscriptions there are more, or less, after the operations: as far as one can say. */

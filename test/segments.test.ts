@@ -8,9 +8,9 @@ import fc from 'fast-check';
 
 import { Merge } from '../activities/merge.ts';
 import { SubscriptionCopy } from '../dispatch/subscription-copy.ts';
+import { itemsOf, tallyLayer } from '../events/layer.ts';
 import type { Layer } from '../events/operation.ts';
 import type { Subscription } from '../events/subscription.ts';
-import { itemsOf, tallyLayer } from '../workflows/hot-layer.ts';
 import type { Changes, SegmentReference } from '../workflows/messages.ts';
 import type { Merging } from '../workflows/source-records.ts';
 import { Source } from '../workflows/source-state.ts';
@@ -44,7 +44,7 @@ const ids = fc.uniqueArray(
 
 /** How many readings ago the version of a condition was. */
 const upTo = fc.option(fc.integer({ min: 0, max: 6 }), { nil: undefined });
-const of = fc.option(fc.constantFrom('run-0', 'run-1'), { nil: undefined });
+const byRun = fc.option(fc.constantFrom('run-0', 'run-1'), { nil: undefined });
 
 const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('register'), ids, again: fc.boolean() }) },
@@ -55,7 +55,7 @@ const step = fc.oneof(
       kind: fc.constant('suspend'),
       ids,
       upTo,
-      run: of,
+      run: byRun,
       undeliverable: fc.nat(2),
     }),
   },
@@ -95,12 +95,12 @@ class Store {
 
   /** What the workflow begins of itself; what its activity does is done at the end. */
   begin(): void {
-    if (this.#work || !this.source.isToStore(HOT_BYTES_MAX)) return;
-    const number = this.source.cold.made;
-    const merging = this.source.cold.toMerge(HOT_BYTES_MAX);
-    if (!this.source.cold.merging && this.source.isToMove(HOT_BYTES_MAX)) {
-      const layer = this.source.beginMove(HOT_BYTES_MAX);
-      this.#work = () => this.source.moved(this.#write(number, layer));
+    if (this.#work || !this.source.layers.isToStore(HOT_BYTES_MAX)) return;
+    const number = this.source.layers.cold.made;
+    const merging = this.source.layers.cold.toMerge(HOT_BYTES_MAX);
+    if (!this.source.layers.cold.merging && this.source.layers.isToMove(HOT_BYTES_MAX)) {
+      const layer = this.source.layers.beginMove(HOT_BYTES_MAX);
+      this.#work = () => this.source.layers.cold.moved(this.#write(number, layer));
     } else if (merging) {
       this.#beginMerge(merging);
     }
@@ -108,14 +108,19 @@ class Store {
 
   /** Whatever the workflow itself would merge. */
   merge({ from, count }: Merging): void {
-    if (this.#work || this.source.cold.moving || this.source.cold.merging) return;
-    const merging = { from, count: Math.min(count, this.source.cold.segments.length - from) };
+    if (this.#work || this.source.layers.cold.moving || this.source.layers.cold.merging) return;
+    const merging = {
+      from,
+      count: Math.min(count, this.source.layers.cold.segments.length - from),
+    };
     if (merging.count > 0) this.#beginMerge(merging);
   }
 
   #beginMerge(merging: Merging): void {
-    const number = this.source.cold.made;
-    const layers = this.source.beginMerge(merging).map((segment) => this.layerOf(segment));
+    const number = this.source.layers.cold.made;
+    const layers = this.source.layers.cold
+      .beginMerge(merging)
+      .map((segment) => this.layerOf(segment));
     this.#work = () => {
       const merge = new Merge();
       for (const layer of layers) merge.collect(layer);
@@ -229,8 +234,13 @@ class Pair {
         break;
       case 'suspend':
         for (const [source, condition] of this.#conditions(taken.upTo)) {
-          const { undeliverable, run: of } = taken;
-          source.suspend({ ids: taken.ids, undeliverable, ...(of && { run: of }), ...condition });
+          const { undeliverable, run: byWhom } = taken;
+          source.suspend({
+            ids: taken.ids,
+            undeliverable,
+            ...(byWhom && { run: byWhom }),
+            ...condition,
+          });
         }
         break;
       case 'begin':
@@ -285,7 +295,7 @@ class Pair {
 /** Versions differ: where it is not known whether a change is one, it is counted as one. */
 function comparable(subscriptions: readonly Subscription[]) {
   return subscriptions
-    .map(({ seq: _, changed: __, ...rest }) => rest)
+    .map((subscription) => ({ ...subscription, seq: 0, changed: 0 }))
     .toSorted((one, other) => one.id.localeCompare(other.id));
 }
 

@@ -4,7 +4,8 @@ import { describe, test } from 'node:test';
 import { replaySource } from '../activities/recover-source.ts';
 import type { Registration } from '../events/subscription.ts';
 import { PAGE_BYTES_MAX } from '../workflows/source-page.ts';
-import { REMOVALS_MAX, Source } from '../workflows/source-state.ts';
+import { REMOVALS_MAX } from '../workflows/removals.ts';
+import { Source } from '../workflows/source-state.ts';
 
 const run = { firstRunId: 'first', runId: 'run' };
 

@@ -2,8 +2,15 @@
 // own, and a layer that is on its way into one. A step that is begun is the same however often it
 // is done, and is committed in one workflow task.
 
+import {
+  addTally,
+  EMPTY_LAYER,
+  EMPTY_TALLY,
+  itemsOf,
+  tallyLayer,
+  type Tally,
+} from '../events/layer.ts';
 import type { Layer } from '../events/operation.ts';
-import { addTallies, EMPTY_TALLY, itemsOf, tallyLayer, type Tally } from './hot-layer.ts';
 import type { SegmentReference } from './messages.ts';
 import type { Merged, Merging, ObsoleteSegment, SourceState } from './source-records.ts';
 
@@ -158,8 +165,11 @@ export class ColdLayers {
 
   /** Kept, because they are asked for in every turn. */
   #count(): void {
-    this.#tally = this.#segments.reduce<Tally>(addTallies, this.#movingTally);
-    const moving = itemsOf(this.#moving ?? { subscriptions: [], operations: [] });
+    this.#tally = this.#segments.reduce<Tally>(
+      (tally, segment) => addTally(tally, segment),
+      this.#movingTally,
+    );
+    const moving = itemsOf(this.#moving ?? EMPTY_LAYER);
     this.#maxVersion = Math.max(
       0,
       ...[...moving].map(({ version }) => version),

@@ -1,7 +1,7 @@
 // A part of what a source has in memory, as an answer to who asks for changes.
 
+import { itemsOf } from '../events/layer.ts';
 import type { Layer } from '../events/operation.ts';
-import { itemsOf } from './hot-layer.ts';
 import type { Changes } from './messages.ts';
 
 /** How much is in one page, in bytes: a query's answer is at most 2 MiB. */

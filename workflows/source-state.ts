@@ -2,15 +2,13 @@
 // pure steps that change it. Every step that adds, changes or removes a subscription is a
 // version.
 
-import { addOperation, applyOperation, versionOfOperation } from '../events/operation.ts';
-import type { Layer, Operation } from '../events/operation.ts';
+import type { Operation } from '../events/operation.ts';
 import {
   type Registration,
   type Subscription,
   type SubscriptionId,
 } from '../events/subscription.ts';
-import { ColdLayers } from './cold-layers.ts';
-import { addTallies, HotLayer } from './hot-layer.ts';
+import { Layers } from './layers.ts';
 import {
   acceptSignal,
   registerSignal,
@@ -21,22 +19,14 @@ import {
   type ChangesRequest,
   type PlacedEntry,
   type RegisterRequest,
-  type SegmentReference,
   type SourceMemo,
   type SuspendRequest,
   type UnregisterRequest,
 } from './messages.ts';
+import { PlacedBacklog } from './placed-backlog.ts';
+import { Removals } from './removals.ts';
 import { pageOf } from './source-page.ts';
-import type { Merged, Merging, SourceState } from './source-records.ts';
-
-/** How many removals are remembered, to answer an asker with a version that old. */
-export const REMOVALS_MAX = 4_000;
-
-/** What a remembered removal takes, in bytes of JSON. */
-const REMOVAL_BYTES = 60;
-
-/** A layer with nothing in it. */
-const EMPTY_LAYER: Layer = { subscriptions: [], operations: [] };
+import type { Merged, SourceState } from './source-records.ts';
 
 /** A signal, and when and in which chain of runs it came. */
 export interface SignalContext {
@@ -51,13 +41,11 @@ interface PendingSignal {
 }
 
 export class Source {
-  readonly #hot = new HotLayer();
-  readonly #cold = new ColdLayers();
-  readonly #removed = new Map<SubscriptionId, number>();
-  #forgotten = 0;
-  #backlog: PlacedEntry[] = [];
+  /** The subscriptions. */
+  readonly layers = new Layers();
+  readonly #removed = new Removals();
+  readonly #backlog = new PlacedBacklog();
   #version = 0;
-  #backlogBytes = 0;
   /** What has come while it does not know yet what it held before. */
   #pending: PendingSignal[] | undefined;
 
@@ -71,18 +59,17 @@ export class Source {
 
   /** Of the subscriptions. */
   get stateBytes(): number {
-    return this.#hot.tally.bytes + this.#cold.tally.bytes;
+    return this.layers.tally.bytes;
   }
 
   /** About how much crosses continue-as-new. */
   get carriedBytes(): number {
-    const removalBytes = this.#removed.size * REMOVAL_BYTES;
-    return this.#hot.tally.bytes + this.#cold.carriedBytes + removalBytes + this.#backlogBytes;
+    return this.layers.carriedBytes + this.#removed.bytes + this.#backlog.bytes;
   }
 
   /** Those that are in memory. */
   get subscriptions(): Iterable<Subscription> {
-    return this.#hot.subscriptions;
+    return this.layers.hot.subscriptions;
   }
 
   /** About how many there are: exactly, if all of them are in memory. */
@@ -92,33 +79,25 @@ export class Source {
 
   /** Whether there is something that may be a subscription. */
   get isEmpty(): boolean {
-    return this.#hot.isEmpty && this.#cold.isEmpty;
+    return this.layers.hot.isEmpty && this.layers.cold.isEmpty;
   }
 
   get backlog(): readonly PlacedEntry[] {
-    return this.#backlog;
+    return this.#backlog.entries;
   }
 
   get isRecovering(): boolean {
     return this.#pending !== undefined;
   }
 
-  /** What is not in memory. */
-  get cold(): Omit<ColdLayers, 'load' | 'beginMove' | 'moved' | 'merged'> {
-    return this.#cold;
-  }
-
   get memo(): SourceMemo {
-    const { bytes, subscriptions, suspended, unindexed } = addTallies(
-      this.#hot.tally,
-      this.#cold.tally,
-    );
+    const { bytes, subscriptions, suspended, unindexed } = this.layers.tally;
     return {
       version: this.#version,
-      backlog: this.#backlog.length,
+      backlog: this.backlog.length,
       stateBytes: bytes,
-      hotBytes: this.#hot.tally.bytes + this.#cold.movingBytes,
-      segments: this.#cold.segments.length,
+      hotBytes: this.layers.hotBytes,
+      segments: this.layers.cold.segments.length,
       subscriptions: Math.max(0, subscriptions),
       suspended: Math.max(0, suspended),
       unindexed: Math.max(0, unindexed),
@@ -154,7 +133,7 @@ export class Source {
       const { id } = registration;
       const removedAt = this.#removed.get(id);
       if (removedAt !== undefined && !again) continue;
-      if (removedAt !== undefined) this.#bury(id, removedAt);
+      if (removedAt !== undefined) this.layers.bury(id, removedAt);
       const seq = this.#version + 1;
       const subscription = { ...toRegistration(registration), seq, since: nowMs };
       if (this.#operate(id, { kind, subscription })) this.#removed.delete(id);
@@ -165,24 +144,16 @@ export class Source {
   unregister({ ids, upTo = Infinity }: UnregisterRequest): void {
     for (const id of ids) {
       if (this.#removed.has(id)) continue;
-      // Whatever there may be of it elsewhere is not newer than this.
-      const on = this.#hot.operationsOn(id);
-      const newest = Math.max(this.#cold.maxVersion, ...on.map(versionOfOperation));
-      const isKnown = this.#isKnown(id);
-      const isSure = isKnown || upTo >= newest;
-      if (isKnown && this.#hot.versionOf(id) > upTo) continue;
+      const isKnown = this.layers.isKnown(id);
+      if (isKnown && this.layers.hot.versionOf(id) > upTo) continue;
+      const isSure = isKnown || upTo >= this.layers.newestOf(id);
       const version = this.#version + 1;
       const operation: Operation = { kind: 'unregister', version, ...(!isSure && { upTo }) };
       if (!this.#operate(id, operation)) {
         if (!isKnown) continue;
         this.#version = version;
       }
-      if (isSure) this.#removed.set(id, version);
-    }
-    for (const [id, version] of this.#removed) {
-      if (this.#removed.size <= REMOVALS_MAX) break;
-      this.#removed.delete(id);
-      this.#forgotten = version;
+      if (isSure) this.#removed.add(id, version);
     }
   }
 
@@ -201,19 +172,12 @@ export class Source {
 
   /** Puts events into the backlog. Their place is the version: later subscriptions get none. */
   accept({ entries }: AcceptRequest, firstRunId: string): void {
-    for (const { chain = firstRunId, after, ...entry } of entries) {
-      const isOurs = chain === firstRunId;
-      const placed = { ...entry, after: isOurs ? after : 0, place: this.#version };
-      this.#backlog.push(placed);
-      this.#backlogBytes += JSON.stringify(placed).length;
-    }
+    this.#backlog.add({ entries }, this.#version, firstRunId);
   }
 
   /** The oldest entries of the backlog have been dispatched. */
   dispatched(entries: number): void {
-    for (const entry of this.#backlog.splice(0, entries)) {
-      this.#backlogBytes -= JSON.stringify(entry).length;
-    }
+    this.#backlog.dispatched(entries);
   }
 
   /** What it held before is being read. Signals wait, and take effect after it. */
@@ -229,135 +193,59 @@ export class Source {
     for (const { name, argument, context } of pending) this.apply(name, argument, context);
   }
 
-  /** Whether so much is in memory that some of it is to move, or it has begun to. */
-  isToMove(hotBytesMax: number): boolean {
-    return this.#cold.moving !== undefined || this.#hot.tally.bytes > hotBytesMax;
-  }
-
-  /** Whether there is something to move or to merge. */
-  isToStore(hotBytesMax: number): boolean {
-    return this.isToMove(hotBytesMax) || this.#cold.toMerge(hotBytesMax) !== undefined;
-  }
-
-  /**
-   * Takes the oldest out of memory, as long as they are on their way into a segment: from now on it
-   * is not known what there is of them. Half of what may be in memory stays.
-   */
-  beginMove(hotBytesMax: number): Layer {
-    if (this.#cold.moving) return this.#cold.moving;
-    const surplus = this.#hot.tally.bytes - hotBytesMax / 2;
-    const layer = this.#hot.oldest(Math.min(hotBytesMax, surplus));
-    this.resumeMove(layer);
-    return layer;
-  }
-
-  /** The same, when it is known what it took. */
-  resumeMove(layer: Layer): void {
-    if (this.#cold.moving) return;
-    for (const { id } of layer.subscriptions) this.#hot.delete(id);
-    for (const [id] of layer.operations) this.#hot.delete(id);
-    this.#cold.beginMove(layer);
-  }
-
-  moved(segment: SegmentReference): void {
-    this.#cold.moved(segment);
-  }
-
-  beginMerge(merging: Merging): readonly SegmentReference[] {
-    return this.#cold.beginMerge(merging);
-  }
-
+  /** Segments have been merged. */
   merged(merged: Merged, nowMs: number): void {
-    this.#cold.merged(merged, nowMs);
+    this.layers.cold.merged(merged, nowMs);
     // Who has an older version would not hear of these removals.
-    this.#forgotten = Math.max(this.#forgotten, merged.removedUpTo);
-  }
-
-  /** These segments are not there any more. */
-  dropped(segments: readonly SegmentReference[]): void {
-    this.#cold.dropped(segments);
+    this.#removed.forget(merged.removedUpTo);
   }
 
   /** What changed since a version, or a page of all there is. */
   changes(request: ChangesRequest, run: Pick<Changes, 'firstRunId' | 'runId'>): Changes {
     const { after } = request;
     // It would miss what is not in memory, and not know it.
-    if (!this.#cold.isEmpty && !request.readsSegments) {
+    if (!this.layers.cold.isEmpty && !request.readsSegments) {
       throw new Error('this source has segments: ask with a version of nextevent that reads them');
     }
     const isDelta =
       after === undefined &&
       request.firstRunId === run.firstRunId &&
-      request.since >= this.#forgotten &&
+      request.since >= this.#removed.forgotten &&
       request.since <= this.#version;
     const since = isDelta ? request.since : (after ?? 0);
-    const moving = this.#cold.moving ?? EMPTY_LAYER;
-    const segments = this.#cold.segments.filter(({ maxVersion }) => maxVersion > since);
+    const segments = this.layers.cold.segments.filter(({ maxVersion }) => maxVersion > since);
     return {
       ...run,
       version: this.#version,
-      backlog: this.#backlog.length,
+      backlog: this.backlog.length,
       snapshot: !isDelta,
-      removed: isDelta
-        ? [...this.#removed].filter(([, version]) => version > since).map(([id]) => id)
-        : [],
-      ...pageOf([moving, this.#hot.toLayer()], since),
-      layout: this.#cold.made,
+      removed: isDelta ? this.#removed.after(since) : [],
+      ...pageOf(this.layers.inMemory, since),
+      layout: this.layers.cold.made,
       ...(after === undefined && segments.length > 0 && { segments }),
       ...(this.isRecovering && { recovering: true }),
     };
   }
 
   toState(): SourceState {
-    const { subscriptions, operations } = this.#hot.toLayer();
     return {
       version: this.#version,
-      subscriptions,
-      removals: [...this.#removed].map(([id, version]) => [version, id] as const),
-      forgotten: this.#forgotten,
-      backlog: this.#backlog,
-      ...(operations.length > 0 && { operations }),
-      ...this.#cold.toState(),
+      ...this.layers.toState(),
+      ...this.#removed.toState(),
+      backlog: this.backlog,
     };
   }
 
   #load(state: SourceState): void {
-    const { subscriptions, operations = [] } = state;
     this.#version = state.version;
-    this.#hot.add({ subscriptions, operations });
-    this.#cold.load(state);
-    for (const [version, id] of state.removals) this.#removed.set(id, version);
-    this.#forgotten = state.forgotten;
-    this.#backlog = [...state.backlog];
-    for (const entry of this.#backlog) this.#backlogBytes += JSON.stringify(entry).length;
-  }
-
-  /** Whether all that there is of it is in memory. */
-  #isKnown(id: SubscriptionId): boolean {
-    if (this.#hot.get(id) !== undefined) return true;
-    return this.#cold.isEmpty && this.#hot.operationsOn(id).length === 0;
-  }
-
-  /** It is to be a new one to who has not heard yet of its removal, which is forgotten now. */
-  #bury(id: SubscriptionId, version: number): void {
-    if (this.#isKnown(id) || this.#hot.operationsOn(id).length > 0) return;
-    this.#hot.operate(id, [{ kind: 'unregister', version, isFresh: true }]);
+    this.layers.load(state);
+    this.#removed.load(state);
+    this.#backlog.load(state.backlog);
   }
 
   /** Each operation that may change something is a version. */
   #operate(id: SubscriptionId, operation: Operation): boolean {
-    if (this.#isKnown(id)) {
-      const held = this.#hot.get(id);
-      const after = applyOperation(held, operation);
-      if (after === held) return false;
-      if (after) this.#hot.put(after);
-      else this.#hot.delete(id);
-    } else {
-      const before = this.#hot.operationsOn(id);
-      const after = addOperation(before, operation);
-      if (after === before) return false;
-      this.#hot.operate(id, after);
-    }
+    if (!this.layers.operate(id, operation)) return false;
     this.#version += 1;
     return true;
   }

@@ -145,7 +145,7 @@ async function untilOver(input: SourceInput, source: Source, run: Run): Promise<
     !dispatching && !source.isRecovering && source.backlog.length > 0;
   let storing = false;
   const isToStore = (): boolean =>
-    run.hasSegments && !storing && !source.isRecovering && source.isToStore(hotBytesMax);
+    run.hasSegments && !storing && !source.isRecovering && source.layers.isToStore(hotBytesMax);
   const isOver = (): boolean => run.isOver(source, dispatching || storing);
   while (!isOver()) {
     if (isToDispatch()) {
@@ -197,14 +197,14 @@ async function dispatchBacklog(name: string, source: Source): Promise<void> {
  * takes effect in the task that hears of it; until then, it is as if it had not begun.
  */
 async function store(name: string, source: Source, hotBytesMax: number): Promise<void> {
-  const number = source.cold.made;
-  const merging = source.cold.toMerge(hotBytesMax);
+  const number = source.layers.cold.made;
+  const merging = source.layers.cold.toMerge(hotBytesMax);
   // A merge that was begun in the run before goes first: what it has written is found again.
-  if (!source.cold.merging && source.isToMove(hotBytesMax)) {
-    const layer = source.beginMove(hotBytesMax);
-    source.moved(await nexteventWriteSegment({ source: name, number, layer }));
+  if (!source.layers.cold.merging && source.layers.isToMove(hotBytesMax)) {
+    const layer = source.layers.beginMove(hotBytesMax);
+    source.layers.cold.moved(await nexteventWriteSegment({ source: name, number, layer }));
   } else if (merging) {
-    const segments = source.beginMerge(merging);
+    const segments = source.layers.cold.beginMerge(merging);
     const merged = await nexteventMergeSegments({
       source: name,
       number,
@@ -255,10 +255,10 @@ async function sweepForEver(
 
 /** Ends the workflows of segments that nobody reads any more. */
 async function dropSegments(name: string, source: Source): Promise<void> {
-  const segments = source.cold.obsolete
+  const segments = source.layers.cold.obsolete
     .filter(({ at }) => at + SEGMENT_GRACE_MS <= Date.now())
     .map(({ segment }) => segment);
   if (segments.length === 0) return;
   await nexteventDropSegments({ source: name, segments });
-  source.dropped(segments);
+  source.layers.cold.dropped(segments);
 }
