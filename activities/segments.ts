@@ -18,7 +18,7 @@ import { Merge } from './merge.ts';
 const COMPRESSED_BYTES_MAX = 1.5 * 1024 * 1024;
 
 /** How often the server hears that it is at work. */
-const HEARTBEAT_MS = 5_000;
+const HEARTBEAT_MS = 1_000;
 
 export interface SegmentRequest {
   readonly source: string;

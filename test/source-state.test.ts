@@ -232,7 +232,7 @@ function recover(id: string) {
 }
 
 function completed(id: string, result?: unknown) {
-  return { kind: 'completed', id, result } as const;
+  return { kind: 'completed', id, result, at: 6 } as const;
 }
 
 function entry(eventId: string) {

@@ -84,7 +84,7 @@ const { nexteventWriteSegment, nexteventMergeSegments, nexteventDropSegments } =
   ReturnType<typeof createSegmentActivities>
 >({
   startToCloseTimeout: '10 minutes',
-  heartbeatTimeout: '30 seconds',
+  heartbeatTimeout: '5 seconds',
   retry: { initialInterval: 100, maximumInterval: 5_000 },
 });
 
