@@ -17,6 +17,9 @@ import { recoverSource } from './recover-source.ts';
 /** How many workflows are looked at side by side. */
 const LOOKS_MAX = 8;
 
+/** How many subscriptions are removed at once. */
+const LEAVING_MAX = 200;
+
 /** About how much of a backlog one answer has, in bytes: it may have 2 MiB. */
 const PAGE_BYTES = 512 * 1024;
 
@@ -61,16 +64,24 @@ export function createCareActivities({ client, subscribers, runs }: CareDeps) {
       }
       const sweep = new Sweep(subscribers);
       let removed = 0;
+      let leaving: SubscriptionId[] = [];
+      const unregister = async (): Promise<void> => {
+        const ids = leaving;
+        leaving = [];
+        // What has been registered anew since the copy was made is somebody's.
+        if (ids.length > 0) await client.unregister(source, ids, copy.version);
+        removed += ids.length;
+      };
       await sideBySide(byWorkflow, LOOKS_MAX, async ([workflowId, held]) => {
         heartbeat();
         const { left, revived } = await sweep.look(workflowId, held);
-        removed += left.length;
-        // What has been registered anew since the copy was made is somebody's.
-        if (left.length > 0) await client.unregister(source, left, copy.version);
+        leaving.push(...left);
+        if (leaving.length >= LEAVING_MAX) await unregister();
         if (revived.length > 0) {
           await client.register(source, { registrations: revived, again: true });
         }
       });
+      await unregister();
       return removed;
     },
 

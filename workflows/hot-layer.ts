@@ -4,6 +4,7 @@
 import { addTally, EMPTY_TALLY, tallyLayer, tallyOf, tallyOfOperations } from '../events/layer.ts';
 import type { Tally } from '../events/layer.ts';
 import {
+  applyOperation,
   versionOfOperation,
   type Layer,
   type Operation,
@@ -27,9 +28,22 @@ export class HotLayer {
     return this.#subscriptions.size + this.#operations.size === 0;
   }
 
-  /** Those that are known for sure. */
-  get subscriptions(): Iterable<Subscription> {
-    return this.#subscriptions.values();
+  /** So many of the oldest that are surely there. */
+  oldestOf(count: number): readonly Subscription[] {
+    const found: Subscription[] = [];
+    for (const id of this.#idsInOrder()) {
+      if (found.length >= count) break;
+      const held = this.#subscriptions.get(id) ?? this.#registeredOn(id);
+      if (held) found.push(held);
+    }
+    return found;
+  }
+
+  /** What the operations on it make of it, if there was none. */
+  #registeredOn(id: SubscriptionId): Subscription | undefined {
+    const operations = this.operationsOn(id);
+    if (operations[0]?.kind !== 'register') return undefined;
+    return operations.reduce<Subscription | undefined>(applyOperation, undefined);
   }
 
   get(id: SubscriptionId): Subscription | undefined {

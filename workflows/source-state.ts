@@ -3,11 +3,7 @@
 // version.
 
 import type { Operation } from '../events/operation.ts';
-import {
-  type Registration,
-  type Subscription,
-  type SubscriptionId,
-} from '../events/subscription.ts';
+import type { Registration, SubscriptionId } from '../events/subscription.ts';
 import { Layers } from './layers.ts';
 import {
   acceptSignal,
@@ -65,11 +61,6 @@ export class Source {
   /** About how much crosses continue-as-new. */
   get carriedBytes(): number {
     return this.layers.carriedBytes + this.#removed.bytes + this.#backlog.bytes;
-  }
-
-  /** Those that are in memory. */
-  get subscriptions(): Iterable<Subscription> {
-    return this.layers.hot.subscriptions;
   }
 
   /** About how many there are: exactly, if all of them are in memory. */

@@ -249,14 +249,14 @@ async function sweepForEver(
     await sleep(waitMs, { summary: 'until the next sweep for workflows that ended' });
     swept.at = Date.now();
     if (!source.isEmpty) await nexteventSweep({ source: name });
-    await dropSegments(name, source);
+    await dropSegments(name, source, Math.min(SEGMENT_GRACE_MS, sweepMs));
   }
 }
 
 /** Ends the workflows of segments that nobody reads any more. */
-async function dropSegments(name: string, source: Source): Promise<void> {
+async function dropSegments(name: string, source: Source, graceMs: number): Promise<void> {
   const segments = source.layers.cold.obsolete
-    .filter(({ at }) => at + SEGMENT_GRACE_MS <= Date.now())
+    .filter(({ at }) => at + graceMs <= Date.now())
     .map(({ segment }) => segment);
   if (segments.length === 0) return;
   await nexteventDropSegments({ source: name, segments });
