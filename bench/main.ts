@@ -1,8 +1,9 @@
 // Runs one measurement: npm run bench -- wakeup
 
+import { churn } from './churn.ts';
 import { wakeup } from './wakeup.ts';
 
-const benches: Readonly<Record<string, () => Promise<void>>> = { wakeup };
+const benches: Readonly<Record<string, () => Promise<void>>> = { churn, wakeup };
 
 const name = process.argv[2] ?? '';
 const bench = Object.hasOwn(benches, name) ? benches[name] : undefined;
