@@ -186,8 +186,10 @@ export class Subscribers {
   /** Asks for what changed. Nothing is found yet if that is much: it is loaded meanwhile. */
   async #catchUp(deadline: number): Promise<Found | undefined> {
     const asked = { firstRunId: this.#firstRunId, since: this.#version };
-    // Who answers once will go on: only the first answer has to come in time.
-    const forMs = Math.min(QUERY_MS_MAX, deadline - performance.now());
+    // Who answers once will go on: only the first answer has to come in time. Who has more time
+    // than an ingress gives it more: what is given up is asked again, behind all others.
+    const queryMsMax = Math.max(QUERY_MS_MAX, this.#readingMsMax / 2);
+    const forMs = Math.min(queryMsMax, deadline - performance.now());
     const answer = await askForChanges(this.#client, this.source, { ...asked, forMs });
     if (isLarge(answer)) {
       this.#loading = this.#load(answer).finally(() => (this.#loading = undefined));

@@ -2,16 +2,19 @@
 // one that knows them, and what it takes.
 
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 
 import { SourceClient } from '../dispatch/source-client.ts';
 import { sourceWorkflowId } from '../workflows/messages.ts';
 import { fill } from './filling.ts';
 import { post, startApp, startServer, until, type TestServer } from './harness.ts';
+import { startLittleSource } from './observe.ts';
 import { receivedBy, startCollecting } from './received.ts';
 
 const SUBSCRIPTIONS = 100_000;
 const SOURCE = 'large';
+const SIGNALS_PER_RUN = 100;
 
 let server: TestServer;
 before(async () => {
@@ -20,7 +23,11 @@ before(async () => {
 after(() => server.stop());
 
 test('a source of a hundred thousand wakes who subscribes, through ingresses old and new', async (t) => {
-  const app = await startApp(server, { sources: [SOURCE, 'small'] });
+  await startLittleSource(server.client, SOURCE, {
+    hotBytesMax: 1024 * 1024,
+    signalsPerRun: SIGNALS_PER_RUN,
+  });
+  const app = await startApp(server, { sources: [SOURCE] });
   try {
     const client = new SourceClient(app.client);
     const took = async (what: string, work: () => Promise<unknown>): Promise<void> => {
@@ -60,8 +67,22 @@ test('a source of a hundred thousand wakes who subscribes, through ingresses old
         return (await post(cold, { source: SOURCE, body: { to: 'one' } })).signalled === 1;
       }),
     );
-    const { runId } = await app.client.workflow.getHandle(sourceWorkflowId(SOURCE)).describe();
-    assert.ok(runId);
+    const source = app.client.workflow.getHandle(sourceWorkflowId(SOURCE));
+    const { runId } = await source.describe();
+    await took('new run', async () => {
+      for (let signals = 0; signals < SIGNALS_PER_RUN; signals += 1) {
+        await client.unregister(SOURCE, [randomUUID()]);
+      }
+      await until('it has continued as new', async () => {
+        return (await source.describe()).runId !== runId;
+      });
+    });
+    // Whoever had to read all of it anew would take seconds for that, and use the backlog.
+    await took('event after a new run', async () => {
+      await until('it goes to the workflow at once', async () => {
+        return (await post(cold, { source: SOURCE, body: { to: 'one' } })).signalled === 1;
+      });
+    });
     await post(cold, { source: SOURCE, body: { to: 'one' }, id: 'end' });
     const received = await receivedBy(one);
     for (const id of ['first', 'warm', 'cold']) assert.ok(received.includes(id), id);

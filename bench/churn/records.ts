@@ -7,14 +7,6 @@ export interface Receipt {
   readonly at: number;
 }
 
-export interface ChurnInput {
-  readonly name: string;
-  /** From one subscription to the next. */
-  readonly everyMs: number;
-  /** In milliseconds since 1970. */
-  readonly endAt: number;
-}
-
 /** One subscription, and the event that was posted for it. */
 export interface Cycle {
   readonly isLost: boolean;

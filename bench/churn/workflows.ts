@@ -5,7 +5,7 @@ import { condition, proxyLocalActivities, setHandler, sleep } from '@temporalio/
 import { cel, events, nextEvent, subscribe, unsubscribe } from 'nextevent/workflow';
 
 import type { postEvent } from './post.ts';
-import { bareSignal, type ChurnInput, type Cycle, type Receipt } from './records.ts';
+import { bareSignal, type Cycle, type Receipt } from './records.ts';
 
 const { postEvent: post } = proxyLocalActivities<{ postEvent: typeof postEvent }>({
   startToCloseTimeout: '30 seconds',
@@ -13,7 +13,7 @@ const { postEvent: post } = proxyLocalActivities<{ postEvent: typeof postEvent }
 });
 
 /** How long a workflow waits for an event that was acknowledged, before it counts as lost. */
-const LOST_AFTER = '30 seconds';
+const LOST_AFTER = '5 minutes';
 
 interface Body {
   readonly body: { readonly json: { readonly end?: boolean } };
@@ -28,6 +28,14 @@ export async function listenThroughout(to: string): Promise<Receipt[]> {
     receipts.push({ id, at: Date.now() });
   }
   return receipts;
+}
+
+interface ChurnInput {
+  readonly name: string;
+  /** From one subscription to the next. */
+  readonly everyMs: number;
+  /** In milliseconds since 1970. */
+  readonly endAt: number;
 }
 
 /** Subscribes, has an event posted for that, gets it and unsubscribes, once in a while. */
