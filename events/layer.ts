@@ -41,16 +41,17 @@ export const EMPTY_TALLY: Tally = {
 /** No layer. */
 export const EMPTY_LAYER: Layer = { subscriptions: [], operations: [] };
 
-/** All that is in a layer, in no order. */
-export function* itemsOf({ subscriptions, operations }: Layer): Iterable<Item> {
+/** All that is in a layer of later versions, in no order. */
+export function* itemsOf({ subscriptions, operations }: Layer, after = 0): Iterable<Item> {
   for (const subscription of subscriptions) {
     const { id } = subscription;
-    yield { version: versionOf(subscription), id, bytes: bytesOf(subscription), subscription };
+    const version = versionOf(subscription);
+    if (version > after) yield { version, id, bytes: bytesOf(subscription), subscription };
   }
   for (const [id, on] of operations) {
     for (const operation of on) {
-      const bytes = bytesOfOperation(operation);
-      yield { version: versionOfOperation(operation), id, bytes, operation };
+      const version = versionOfOperation(operation);
+      if (version > after) yield { version, id, bytes: bytesOfOperation(operation), operation };
     }
   }
 }

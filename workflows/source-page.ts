@@ -15,8 +15,7 @@ type Page = Required<Pick<Changes, 'added'>> & Pick<Changes, 'operations' | 'nex
  */
 export function pageOf(layers: readonly Layer[], after: number): Page {
   const items = layers
-    .flatMap((layer) => [...itemsOf(layer)])
-    .filter(({ version }) => version > after)
+    .flatMap((layer) => [...itemsOf(layer, after)])
     .toSorted((one, other) => one.version - other.version);
   let bytes = 0;
   let end = items.findIndex((item) => (bytes += item.bytes) > PAGE_BYTES_MAX);
