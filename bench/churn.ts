@@ -62,8 +62,7 @@ export async function churn(): Promise<void> {
       const processes = await startProcesses(server.address, ingresses);
       try {
         bare ||= await measureBare(server.client);
-        const share = Math.min(1, bare / (BARE_PER_EVENT * EVENTS_PER_SECOND));
-        results.push(await measure(server.client, processes, share));
+        results.push(await measure(server.client, processes, shareOf(bare)));
       } finally {
         for (const one of [...processes.ingresses, processes.worker]) await one.kill();
       }
@@ -79,7 +78,13 @@ export async function churn(): Promise<void> {
     late: sum(results.map(({ late }) => late)),
     slow_path_share: Math.max(...results.map((result) => result.slow_path_share)),
   };
-  console.log(JSON.stringify({ bench: 'churn', ...sums, bare_signals_per_second: bare, one, two }));
+  const rates = { bare_signals_per_second: bare, load_share: round(shareOf(bare)) };
+  console.log(JSON.stringify({ bench: 'churn', ...sums, ...rates, one, two }));
+}
+
+/** How much of the load the machine can be asked for. */
+function shareOf(bare: number): number {
+  return Math.min(1, bare / (BARE_PER_EVENT * EVENTS_PER_SECOND));
 }
 
 interface Processes {
