@@ -9,16 +9,16 @@ import type { SourceClient } from '../dispatch/source-client.ts';
 import { sideBySide } from '../dispatch/side-by-side.ts';
 import type { SourceRuns } from '../dispatch/source-runs.ts';
 import { isGone, type SubscriberClient } from '../dispatch/subscriber-client.ts';
-import { Subscribers } from '../dispatch/subscribers.ts';
+import { readSubscriptions } from '../dispatch/source-reading.ts';
 import type { Recovered, SourceState } from '../workflows/source-records.ts';
 import { runTag, type Subscription, type SubscriptionId } from '../events/subscription.ts';
 import { recoverSource } from './recover-source.ts';
 
-/** How long it may take to know every subscription. */
-const READING_MS_MAX = 10_000;
-
 /** How many workflows are looked at side by side. */
 const LOOKS_MAX = 8;
+
+/** How many subscriptions are removed at once. */
+const LEAVING_MAX = 200;
 
 /** About how much of a backlog one answer has, in bytes: it may have 2 MiB. */
 const PAGE_BYTES = 512 * 1024;
@@ -56,25 +56,32 @@ export function createCareActivities({ client, subscribers, runs }: CareDeps) {
   return {
     /** Removes the subscriptions that nobody holds any more. Gives how many. */
     async nexteventSweep({ source }: CareRequest): Promise<number> {
-      const copy = new Subscribers(source, client, { readingMsMax: READING_MS_MAX });
-      const reading = await copy.read();
-      if (reading.kind !== 'current') throw new Error(`the subscriptions of ${source} are unknown`);
+      const beat = setInterval(() => heartbeat(), HEARTBEAT_MS);
+      const copy = await readSubscriptions(client, source).finally(() => clearInterval(beat));
       const byWorkflow = new Map<string, Subscription[]>();
       for (const held of copy.subscriptions) {
         byWorkflow.set(held.workflowId, [...(byWorkflow.get(held.workflowId) ?? []), held]);
       }
       const sweep = new Sweep(subscribers);
       let removed = 0;
+      let leaving: SubscriptionId[] = [];
+      const unregister = async (): Promise<void> => {
+        const ids = leaving;
+        leaving = [];
+        // What has been registered anew since the copy was made is somebody's.
+        if (ids.length > 0) await client.unregister(source, ids, copy.version);
+        removed += ids.length;
+      };
       await sideBySide(byWorkflow, LOOKS_MAX, async ([workflowId, held]) => {
         heartbeat();
         const { left, revived } = await sweep.look(workflowId, held);
-        removed += left.length;
-        // What has been registered anew since the copy was made is somebody's.
-        if (left.length > 0) await client.unregister(source, left, copy.version);
+        leaving.push(...left);
+        if (leaving.length >= LEAVING_MAX) await unregister();
         if (revived.length > 0) {
           await client.register(source, { registrations: revived, again: true });
         }
       });
+      await unregister();
       return removed;
     },
 

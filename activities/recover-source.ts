@@ -1,11 +1,13 @@
 // What a source held when somebody terminated it. Everything that ever changed it is in its
-// history: the state that its last run began with, every signal since, and every part of the
-// backlog that was dispatched. The same pure steps as in the workflow make the state again.
+// history: the state that its last run began with, every signal since, every part of the backlog
+// that was dispatched, and every segment that was written. The same pure steps as in the workflow make the state again.
 
 import type { SourceChange, SourceRuns } from '../dispatch/source-runs.ts';
-import type { Recovered, SourceInput, SourceState } from '../workflows/source-records.ts';
+import type { SegmentReference } from '../workflows/messages.ts';
+import type { Merged, Recovered, SourceInput, SourceState } from '../workflows/source-records.ts';
 import { Source } from '../workflows/source-state.ts';
 import type { BacklogRequest } from './backlog.ts';
+import type { DropRequest, MergeRequest, SegmentRequest } from './segments.ts';
 
 /** The state that a run had at its end. */
 export async function recoverSource(
@@ -23,6 +25,9 @@ export async function recoverSource(
   return recovered.toState();
 }
 
+type Scheduled = SourceChange & { readonly kind: 'scheduled' };
+type Completed = SourceChange & { readonly kind: 'completed' };
+
 export interface Replayed {
   readonly recovered: Source;
   /** The run before, as whoever started this chain knew it. */
@@ -34,7 +39,7 @@ export function replaySource(changes: readonly SourceChange[]): Replayed {
   let previousRunId: string | undefined;
   let source = new Source(undefined);
   let firstRunId = '';
-  const scheduled = new Map<string, { readonly type: string; readonly input: unknown }>();
+  const scheduled = new Map<string, Scheduled>();
   const answers: Recovered[] = [];
   for (const change of changes) {
     switch (change.kind) {
@@ -51,20 +56,50 @@ export function replaySource(changes: readonly SourceChange[]): Replayed {
         break;
       case 'scheduled':
         scheduled.set(change.id, change);
+        begin(source, change);
         break;
       case 'completed': {
-        const { type, input } = scheduled.get(change.id) ?? {};
-        if (type === 'nexteventDispatchBacklog') {
-          source.dispatched((input as BacklogRequest).entries.length);
-        } else if (type === 'nexteventRecover') {
+        const work = scheduled.get(change.id);
+        if (work?.type === 'nexteventRecover') {
           answers.push(change.result as Recovered);
           if (!answers.at(-1)?.hasMore) source.endRecovery(joinRecovered(answers));
+        } else if (work) {
+          end(source, work, change);
         }
         break;
       }
     }
   }
   return { recovered: source, previousRunId };
+}
+
+/** What the workflow has done when it scheduled an activity. */
+function begin(source: Source, { type, input }: Scheduled): void {
+  const { layers } = source;
+  if (type === 'nexteventWriteSegment') layers.resumeMove((input as SegmentRequest).layer);
+  if (type === 'nexteventMergeSegments') {
+    const { segments } = input as MergeRequest;
+    const from = layers.cold.segments.findIndex(({ name }) => name === segments[0]?.name);
+    layers.cold.beginMerge({ from, count: segments.length });
+  }
+}
+
+/** What it has done when it heard of the end of one. */
+function end(source: Source, { type, input }: Scheduled, { result, at }: Completed): void {
+  switch (type) {
+    case 'nexteventDispatchBacklog':
+      source.dispatched((input as BacklogRequest).entries.length);
+      break;
+    case 'nexteventWriteSegment':
+      source.layers.cold.moved(result as SegmentReference);
+      break;
+    case 'nexteventMergeSegments':
+      source.merged(result as Merged, at);
+      break;
+    case 'nexteventDropSegments':
+      source.layers.cold.dropped((input as DropRequest).segments);
+      break;
+  }
 }
 
 /** The whole state, of which each answer has a part of the backlog. */

@@ -5,7 +5,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { SourceClient } from '../dispatch/source-client.ts';
 import { compileFilter } from '../events/filter.ts';
 import type { Registration, SubscriptionId } from '../events/subscription.ts';
-import { STATE_BYTES_MAX, type StateSizes } from './state-sizes.ts';
+import { HOT_BYTES_MAX, STATE_BYTES_MAX, type StateSizes } from './state-sizes.ts';
 
 export interface RegistrationRequest extends Registration {
   /** A source, or a trigger that stands for its source. */
@@ -41,11 +41,7 @@ export function createRegistrationActivities(deps: RegistrationDeps) {
       const { source: name, ...registration } = request;
       const source = refusing(request, () => resolveSource(name));
       refusing(request, () => compileFilter(registration.filter));
-      const bytes = await sizes.add(source, JSON.stringify(registration).length);
-      if (bytes > STATE_BYTES_MAX) {
-        const message = `source "${source}" holds ${bytes} bytes, at most ${STATE_BYTES_MAX}`;
-        throw ApplicationFailure.nonRetryable(message, 'SourceFullError');
-      }
+      await admit(source, JSON.stringify(registration).length);
       await client.register(source, { registrations: [registration] });
       // The subscription does not depend on it.
       return { source, isSearchable: await isSearchable().catch(() => false) };
@@ -74,6 +70,20 @@ export function createRegistrationActivities(deps: RegistrationDeps) {
       }
     },
   };
+
+  /** Counts what is about to be registered, if its source has room for it. */
+  async function admit(source: string, bytes: number): Promise<void> {
+    const size = await sizes.of(source);
+    if (size.bytes + bytes > STATE_BYTES_MAX) {
+      const message = `source "${source}" holds ${size.bytes} bytes, at most ${STATE_BYTES_MAX}`;
+      throw ApplicationFailure.nonRetryable(message, 'SourceFullError');
+    }
+    // It is tried again until there is room.
+    if (size.hotBytes + bytes > HOT_BYTES_MAX) {
+      throw new Error(`source "${source}" has to move what it holds to a segment first`);
+    }
+    await sizes.add(source, bytes);
+  }
 
   function groupBySource(held: readonly Held[]): Map<string, SubscriptionId[]> {
     const ids = new Map<string, SubscriptionId[]>();

@@ -1,45 +1,78 @@
 import type { SourceClient } from '../dispatch/source-client.ts';
 
-/** How much the state of a source may take, in bytes: the server takes up to 2 MiB. */
-export const STATE_BYTES_MAX = 1.5 * 1024 * 1024;
+/** How much a source may hold, in bytes: every ingress has all of it in memory. */
+export const STATE_BYTES_MAX = 512 * 1024 * 1024;
+
+/**
+ * How much of it may wait to be moved to a segment, in bytes: the next run of the source is given
+ * all of that, and the server takes up to 2 MiB.
+ */
+export const HOT_BYTES_MAX = 1.4 * 1024 * 1024;
 
 /** How old a reading may be, beside what this process has added since. */
 const READING_MS_MAX = 1_000;
 
-interface Size {
-  bytes: number;
+/** ... and while too much waits: it is less soon. */
+const FULL_READING_MS_MAX = 100;
+
+/** About how large a source is. */
+export interface StateSize {
+  /** Of all that it holds. */
+  readonly bytes: number;
+  /** Of what is not in segments. */
+  readonly hotBytes: number;
+  /** How many of its subscriptions no index serves. */
+  readonly unindexed: number;
+}
+
+interface Reading {
+  size: StateSize;
   readonly readAt: number;
 }
 
 /** About how large the state of each source is, read once a second at the most. */
 export class StateSizes {
   readonly #client: SourceClient;
-  readonly #sizes = new Map<string, Promise<Size>>();
+  readonly #readings = new Map<string, Promise<Reading>>();
 
   constructor(client: SourceClient) {
     this.#client = client;
   }
 
-  /** Counts what is about to be added, and returns the size with it. */
-  async add(source: string, bytes: number): Promise<number> {
-    let reading = this.#sizes.get(source);
+  /** With what has been added since it was read. */
+  async of(source: string): Promise<StateSize> {
+    let reading = this.#readings.get(source);
     const known = await reading?.catch(() => undefined);
-    if (known === undefined || performance.now() - known.readAt > READING_MS_MAX) {
+    if (known === undefined || isOld(known)) {
       // Whoever came first while this one waited has begun the next reading.
-      if (this.#sizes.get(source) === reading) this.#sizes.set(source, this.#read(source));
-      reading = this.#sizes.get(source);
+      if (this.#readings.get(source) === reading) this.#readings.set(source, this.#read(source));
+      reading = this.#readings.get(source);
     }
-    const size = (await reading) ?? { bytes: 0, readAt: 0 };
-    size.bytes += bytes;
-    return size.bytes;
+    return (await reading)?.size ?? EMPTY;
   }
 
-  async #read(source: string): Promise<Size> {
+  /** Counts what is about to be added. */
+  async add(source: string, bytes: number): Promise<void> {
+    const reading = await this.#readings.get(source);
+    if (reading === undefined) return;
+    const { size } = reading;
+    reading.size = { ...size, bytes: size.bytes + bytes, hotBytes: size.hotBytes + bytes };
+  }
+
+  async #read(source: string): Promise<Reading> {
     const readAt = performance.now();
     const description = await this.#client.describe(source);
     if (description?.isOpen && !description.hasRoom) {
       throw new Error(`source "${source}" takes no more signals until it has a worker`);
     }
-    return { bytes: description?.memo?.stateBytes ?? 0, readAt };
+    const { stateBytes: bytes = 0, hotBytes = bytes, unindexed = 0 } = description?.memo ?? {};
+    return { size: { bytes, hotBytes, unindexed }, readAt };
   }
+}
+
+const EMPTY: StateSize = { bytes: 0, hotBytes: 0, unindexed: 0 };
+
+function isOld({ size, readAt }: Reading): boolean {
+  const maxMs = size.hotBytes > HOT_BYTES_MAX ? FULL_READING_MS_MAX : READING_MS_MAX;
+  return performance.now() - readAt > maxMs;
 }

@@ -2,6 +2,7 @@
 
 // Imported when it is run: some start Temporal's runtime, which is not for the others.
 const benches: Readonly<Record<string, () => Promise<void>>> = {
+  churn: async () => (await import('./churn.ts')).churn(),
   match: async () => (await import('./match.ts')).match(),
   verify: async () => (await import('./verify.ts')).verify(),
   wakeup: async () => (await import('./wakeup.ts')).wakeup(),

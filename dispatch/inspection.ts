@@ -35,6 +35,8 @@ export interface SourceStatus {
   readonly version: number;
   /** About how much its subscriptions take, in bytes. */
   readonly stateBytes: number;
+  /** How many parts of them are in workflows of their own. */
+  readonly segments: number;
 }
 
 /** A subscription as an operator sees it. */
@@ -99,6 +101,7 @@ export class Inspection {
       isPending,
       version: memo?.version ?? 0,
       stateBytes: memo?.stateBytes ?? 0,
+      segments: memo?.segments ?? 0,
     };
   }
 

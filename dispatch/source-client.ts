@@ -31,6 +31,7 @@ import {
 } from '../workflows/messages.ts';
 import { describeExecution, isOpenStatus } from './describe-execution.ts';
 import { retrying } from './failures.ts';
+import { SegmentClient } from './segment-client.ts';
 
 const { WORKFLOW_EXECUTION_STATUS_RUNNING: RUNNING } =
   proto.temporal.api.enums.v1.WorkflowExecutionStatus;
@@ -82,6 +83,7 @@ export async function startOnce(start: () => Promise<unknown>): Promise<void> {
 }
 
 export class SourceClient {
+  readonly segments: SegmentClient;
   readonly #client: Client;
   /** When it was seen last that there is no such source. */
   readonly #absentAt = new Map<string, number>();
@@ -90,6 +92,7 @@ export class SourceClient {
 
   constructor(client: Client) {
     this.#client = client;
+    this.segments = new SegmentClient(client);
   }
 
   /** Durable once it returns. One attempt: the caller tries again. */
@@ -153,7 +156,9 @@ export class SourceClient {
   /** One attempt, and a short one: nobody may be there to answer. */
   changes(source: string, request: ChangesRequest, forMs = QUERY_MS_MAX): Promise<Changes> {
     return this.#client.connection.withDeadline(Date.now() + forMs, () =>
-      this.#client.workflow.getHandle(sourceWorkflowId(source)).query(changesQuery, request),
+      this.#client.workflow
+        .getHandle(sourceWorkflowId(source))
+        .query(changesQuery, { ...request, readsSegments: true }),
     );
   }
 

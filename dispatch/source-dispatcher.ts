@@ -23,6 +23,18 @@ import type { Triggers } from './triggers.ts';
 /** An event for more workflows than this goes to the backlog. */
 export const FAN_OUT_MAX = 256;
 
+/**
+ * While the backlog gets shorter, an event waits for so long for its end, rather than make it
+ * longer: otherwise a source with steady traffic would never be without one again.
+ */
+const DRAIN_MS_MAX = 400;
+
+/** How long ago the backlog has changed at the most, if somebody is at it. */
+const STILL_MS_MAX = 200;
+
+/** How soon the source is looked at again for those that wait. */
+const LOOK_AGAIN_MS = 25;
+
 /** A source is read this often while it is in use, so that its events have leave. */
 const REFRESH_MS = 120;
 
@@ -80,6 +92,8 @@ export class SourceDispatcher {
   readonly #open = new Set<Arrival>();
   /** When the last reading began that showed no backlog. */
   #leaveAt = Number.NEGATIVE_INFINITY;
+  /** How long the backlog was when it was seen last, and when it was another for the first time. */
+  #drain = { backlog: 0, movedAt: Number.NEGATIVE_INFINITY };
   /** Events that are on their way into the backlog. */
   readonly #queueing = new Set<Arrival>();
   /** Ends when everything that came before is durable, or in line for the backlog. */
@@ -118,7 +132,7 @@ export class SourceDispatcher {
   /** Ends once nothing is asked of the server any more. */
   async close(): Promise<void> {
     clearInterval(this.#refresher);
-    await this.#subscribers.idle();
+    await this.#subscribers.close();
   }
 
   /** Returns once the event is durable wherever it has to go. */
@@ -213,6 +227,8 @@ export class SourceDispatcher {
     const isCurrent = reading.kind === 'current';
     this.#leaveAt =
       isCurrent && reading.backlog === 0 ? reading.startedAt : Number.NEGATIVE_INFINITY;
+    const isDraining = this.#isDraining(reading);
+    let waits = false;
     for (const arrival of this.#open) {
       const isFast = isCurrent && (arrival.matched !== undefined || this.#hasLeave(arrival));
       if (isFast && !this.#match(arrival)) {
@@ -220,9 +236,21 @@ export class SourceDispatcher {
         continue;
       }
       if (arrival.at > reading.startedAt) continue;
+      if (!isFast && isDraining && performance.now() - arrival.at < DRAIN_MS_MAX) {
+        waits = true;
+        continue;
+      }
       const decision = isFast ? 'fast' : 'slow';
       this.#decide(arrival, reading.kind === 'overloaded' ? 'overloaded' : decision);
     }
+    if (waits) setTimeout(() => void this.#subscribers.read(), LOOK_AGAIN_MS).unref();
+  }
+
+  /** Whether there is a backlog, and somebody is at it. */
+  #isDraining({ backlog, startedAt, kind }: Reading): boolean {
+    if (kind === 'overloaded') return false;
+    if (backlog !== this.#drain.backlog) this.#drain = { backlog, movedAt: startedAt };
+    return backlog > 0 && startedAt - this.#drain.movedAt < STILL_MS_MAX;
   }
 
   #decide(arrival: Arrival, decision: Decision): void {
@@ -239,7 +267,9 @@ export class SourceDispatcher {
   #match(arrival: Arrival): boolean {
     const { index, chain, version } = this.#subscribers;
     const after = this.#matchedVersion(arrival);
-    const { matches, failed } = matchSubscribers(index, arrival.event, ({ seq }) => seq > after);
+    // Above its version, the copy may be half of what it is to be.
+    const isNew = ({ seq }: Subscription): boolean => seq > after && seq <= version;
+    const { matches, failed } = matchSubscribers(index, arrival.event, isNew);
     this.failures.add(arrival.event, failed);
     if (matches.length > FAN_OUT_MAX) return false;
     arrival.matched = { chain, version };

@@ -21,7 +21,12 @@ export type SourceChange =
       readonly type: string;
       readonly input: unknown;
     }
-  | { readonly kind: 'completed'; readonly id: string; readonly result: unknown };
+  | {
+      readonly kind: 'completed';
+      readonly id: string;
+      readonly result: unknown;
+      readonly at: number;
+    };
 
 /** The runs of source workflows that are over, and what is in their histories. */
 export class SourceRuns {
@@ -74,6 +79,7 @@ export class SourceRuns {
   async #toChange(
     event: proto.temporal.api.history.v1.IHistoryEvent,
   ): Promise<SourceChange | undefined> {
+    const at = Number(event.eventTime?.seconds ?? 0) * 1_000;
     const started = event.workflowExecutionStartedEventAttributes;
     if (started) {
       const input = await this.#first(started.input?.payloads);
@@ -82,7 +88,6 @@ export class SourceRuns {
     const signaled = event.workflowExecutionSignaledEventAttributes;
     if (signaled) {
       const argument = await this.#first(signaled.input?.payloads);
-      const at = Number(event.eventTime?.seconds ?? 0) * 1_000;
       return { kind: 'signal', name: signaled.signalName ?? '', argument, at };
     }
     const scheduled = event.activityTaskScheduledEventAttributes;
@@ -94,7 +99,7 @@ export class SourceRuns {
     const completed = event.activityTaskCompletedEventAttributes;
     if (!completed) return undefined;
     const result = await this.#first(completed.result?.payloads);
-    return { kind: 'completed', id: String(completed.scheduledEventId), result };
+    return { kind: 'completed', id: String(completed.scheduledEventId), result, at };
   }
 
   async #first(payloads: Payloads): Promise<unknown> {

@@ -5,12 +5,26 @@
 // good for an event only if it began after the event came, so an event that comes while
 // one is on its way shares the next. Never two are in flight: the server answers only
 // one strongly consistent query at a time.
+//
+// What is large is loaded in the background, and not begun anew by the next reading: it takes
+// longer than a reading may. A new copy takes the place of the old one when it is whole; a change
+// of the one in use shows half of itself meanwhile, above `version`.
 
-import { FilterIndex } from '../events/filter-index.ts';
+import { setTimeout as sleepFor } from 'node:timers/promises';
+
+import type { FilterIndex } from '../events/filter-index.ts';
 import type { Subscription } from '../events/subscription.ts';
-import type { Changes } from '../workflows/messages.ts';
 import { sleep, toFailureKind } from './failures.ts';
-import { QUERY_MS_MAX, type SourceClient } from './source-client.ts';
+import { IndexedCopy } from './indexed-copy.ts';
+import { QUERY_MS_MAX } from './source-client.ts';
+import {
+  applySlowly,
+  askForChanges,
+  isLarge,
+  versionsOf,
+  type Answer,
+  type SourceReader,
+} from './source-reading.ts';
 
 /** What a reading found. Times are of `performance.now()`. */
 export interface Reading {
@@ -36,9 +50,6 @@ const ASK_AGAIN_MS = 1_000;
 
 type Found = Omit<Reading, 'startedAt'>;
 
-/** Asks a source. */
-type Asking = Pick<SourceClient, 'describe' | 'changes'>;
-
 const UNKNOWN: Found = { kind: 'unknown', backlog: 0 };
 
 export interface SubscribersOptions {
@@ -63,13 +74,12 @@ export interface SubscribersOptions {
 
 export class Subscribers {
   readonly source: string;
-  readonly #client: Asking;
+  readonly #client: SourceReader;
   readonly #onReading: (reading: Reading) => void;
   readonly #readingMsMax: number;
   readonly #queryMsMax: number;
   readonly #asksBesideBacklog: boolean;
-  #index = new FilterIndex<Subscription>();
-  #suspended = new FilterIndex<Subscription>();
+  #copy: IndexedCopy;
   #hasRoom = true;
   /** Somebody waits for the next reading who has to know all, backlog or not. */
   #isInsistedOn = false;
@@ -80,9 +90,12 @@ export class Subscribers {
   #idle = { look: '', until: Number.NEGATIVE_INFINITY };
   #reading: Promise<Reading> | undefined;
   #next: Promise<Reading> | undefined;
+  /** What is being loaded in the background, and ends without a word, whatever comes of it. */
+  #loading: Promise<void> | undefined;
 
-  constructor(source: string, client: Asking, options: SubscribersOptions = {}) {
+  constructor(source: string, client: SourceReader, options: SubscribersOptions = {}) {
     this.source = source;
+    this.#copy = new IndexedCopy(source);
     this.#client = client;
     this.#onReading = options.onReading ?? (() => {});
     this.#readingMsMax = options.readingMsMax ?? READING_MS_MAX;
@@ -91,17 +104,17 @@ export class Subscribers {
   }
 
   get index(): FilterIndex<Subscription> {
-    return this.#index;
+    return this.#copy.index;
   }
 
   /** Those that get nothing. */
   get suspended(): FilterIndex<Subscription> {
-    return this.#suspended;
+    return this.#copy.suspended;
   }
 
   /** All of them, also those that are suspended and so not in the index. */
   get subscriptions(): readonly Subscription[] {
-    return [...this.#index.values(), ...this.#suspended.values()];
+    return [...this.#copy.subscriptions];
   }
 
   /** Whether the source takes more events into its backlog. */
@@ -109,7 +122,7 @@ export class Subscribers {
     return this.#hasRoom;
   }
 
-  /** Every subscription up to this one is in the index. */
+  /** Every subscription up to this one is in the index; there may be some of later ones. */
   get version(): number {
     return this.#version;
   }
@@ -140,9 +153,11 @@ export class Subscribers {
     return this.#reading ?? this.#start();
   }
 
-  /** Ends when no reading is on its way. */
-  async idle(): Promise<void> {
+  /** Ends when nothing is on its way. */
+  async close(): Promise<void> {
+    this.#reset('');
     while (this.#reading !== undefined) await this.#reading;
+    await this.#loading;
   }
 
   #start(): Promise<Reading> {
@@ -192,6 +207,7 @@ export class Subscribers {
     if (memo && memo.backlog > 0 && !asksBesideBacklog) {
       return { ...UNKNOWN, backlog: memo.backlog };
     }
+    if (this.#loading && !(await this.#isLoaded(deadline))) return UNKNOWN;
     // Only a worker changes these.
     const look = `${runId} ${memo?.version} ${memo?.backlog}`;
     if (look === this.#idle.look && performance.now() < this.#idle.until) return UNKNOWN;
@@ -205,55 +221,63 @@ export class Subscribers {
     }
   }
 
-  /** Asks for what changed, until nothing has. */
-  async #catchUp(deadline: number): Promise<Found> {
+  /** Asks for what changed. Nothing is found yet if that is much: it is loaded meanwhile. */
+  async #catchUp(deadline: number): Promise<Found | undefined> {
+    const asked = { firstRunId: this.#firstRunId, since: this.#version };
     // Who answers once will go on: only the first answer has to come in time.
-    let forMs = Math.min(this.#queryMsMax, deadline - performance.now());
-    for (;;) {
-      const asked = { firstRunId: this.#firstRunId, since: this.#version };
-      const first = await this.#client.changes(this.source, asked, forMs);
-      forMs = this.#queryMsMax;
-      if (first.snapshot) this.#reset(first.firstRunId);
-      this.#apply(first);
-      let page = first;
-      while (page.next !== undefined) {
-        page = await this.#client.changes(this.source, { ...asked, after: page.next });
-        this.#apply(page);
-      }
+    const forMs = Math.min(this.#queryMsMax, deadline - performance.now());
+    const answer = await askForChanges(this.#client, this.source, { ...asked, forMs });
+    if (isLarge(answer)) {
+      this.#loading = this.#load(answer).finally(() => (this.#loading = undefined));
+      return undefined;
+    }
+    const { first } = answer;
+    if (first.snapshot) this.#reset(first.firstRunId);
+    this.#copy.applyChanges(first, versionsOf(answer, this.#version));
+    this.#runId = first.runId;
+    this.#version = first.version;
+    return first.recovering ? UNKNOWN : { kind: 'current', backlog: first.backlog };
+  }
+
+  async #load(answer: Answer): Promise<void> {
+    const { first } = answer;
+    const before = this.#copy;
+    const copy = first.snapshot ? new IndexedCopy(this.source) : before;
+    const versions = versionsOf(answer, this.#version);
+    try {
+      const isWanted = (): boolean => this.#copy === before;
+      await applySlowly(this.#client, copy, {
+        source: this.source,
+        answer,
+        versions,
+        isWanted,
+      });
+      // There is no such source any more, or not the one that was read.
+      if (!isWanted()) return;
+      this.#copy = copy;
+      this.#firstRunId = first.firstRunId;
       this.#runId = first.runId;
       this.#version = first.version;
-      // Several pages are of several moments: what changed between them is one more question.
-      if (page === first) return first.recovering ? UNKNOWN : toCurrent(first);
+    } catch (error) {
+      console.error(`the subscriptions of ${this.source} could not be loaded:`, error);
+      // Half of a change is not to be applied twice.
+      if (copy === this.#copy) this.#reset('');
     }
   }
 
+  /** Waits for what is being loaded, but not for longer than a reading may take. */
+  async #isLoaded(deadline: number): Promise<boolean> {
+    const late = new AbortController();
+    const waiting = sleepFor(Math.max(0, deadline - performance.now()), undefined, late);
+    await Promise.race([this.#loading, waiting.catch(() => {})]);
+    late.abort();
+    return this.#loading === undefined;
+  }
+
   #reset(firstRunId: string): void {
-    this.#index = new FilterIndex();
-    this.#suspended = new FilterIndex();
+    this.#copy = new IndexedCopy(this.source);
     this.#firstRunId = firstRunId;
     this.#runId = '';
     this.#version = 0;
   }
-
-  #apply({ added, removed }: Changes): void {
-    for (const id of removed) {
-      this.#index.remove(id);
-      this.#suspended.remove(id);
-    }
-    for (const subscription of added) {
-      const { id, filter, suspended } = subscription;
-      this.#index.remove(id);
-      this.#suspended.remove(id);
-      try {
-        (suspended ? this.#suspended : this.#index).add(id, filter, subscription);
-      } catch (error) {
-        // It was checked when it was registered, by another version of this program.
-        console.error(`subscription ${id} of ${this.source} is ignored:`, error);
-      }
-    }
-  }
-}
-
-function toCurrent({ backlog }: Changes): Found {
-  return { kind: 'current', backlog };
 }

@@ -21,7 +21,7 @@ export interface ApiDeps {
 }
 
 /**
- * `GET /api/v1/sources`, `GET /api/v1/subscriptions?source=&limit=&after=`,
+ * `GET /api/v1/sources`, `GET /api/v1/subscriptions?source=&limit=&cursor=`,
  * `POST /api/v1/filters/check` and `POST /api/v1/filters/test`.
  */
 export function createApi(deps: ApiDeps): Express {
@@ -60,22 +60,34 @@ function answerInspection({ sources, inspection }: ApiDeps): Router {
     if (asked !== undefined && !sources.has(asked)) {
       throw new NotFoundError(`there is no source ${JSON.stringify(asked)}`);
     }
-    const page = { limit: limitOf(request), after: afterOf(request) };
-    if (asked !== undefined) {
-      response.json({ source: asked, ...(await subscriptionsOf(inspection, asked, page)) });
-      return;
-    }
-    if (page.after > 0) throw new RequestError('after is a place in one source: name the source');
-    const found: SubscriptionStatus[] = [];
-    for (const name of sources.keys()) {
-      const limit = page.limit - found.length;
-      if (limit > 0) {
-        found.push(...(await subscriptionsOf(inspection, name, { limit, after: 0 })).subscriptions);
-      }
-    }
-    response.json({ subscriptions: found });
+    const names = asked === undefined ? [...sources.keys()] : [asked];
+    const page = { limit: limitOf(request), from: cursorOf(request, names) };
+    const answer = await listFrom(inspection, names, page);
+    response.json(asked === undefined ? answer : { source: asked, ...answer });
   });
   return router;
+}
+
+interface ListPage {
+  readonly limit: number;
+  readonly from: Cursor;
+}
+
+/** Lists source after source, until the page is full. */
+async function listFrom(inspection: Inspection, names: readonly string[], page: ListPage) {
+  const found: SubscriptionStatus[] = [];
+  let { source: first, after } = page.from;
+  for (const name of names.slice(names.indexOf(first))) {
+    const limit = page.limit - found.length;
+    if (limit === 0) return { subscriptions: found, next: toCursor({ source: name, after: 0 }) };
+    const { subscriptions, next } = await subscriptionsOf(inspection, name, { limit, after });
+    found.push(...subscriptions);
+    if (next !== null) {
+      return { subscriptions: found, next: toCursor({ source: name, after: next }) };
+    }
+    after = 0;
+  }
+  return { subscriptions: found, next: null };
 }
 
 async function subscriptionsOf(
@@ -95,10 +107,25 @@ function limitOf(request: Request): number {
   throw new RequestError(`limit is a whole number from 1 to ${LIMIT_MAX}`);
 }
 
-function afterOf(request: Request): number {
-  const after = Number(one(request, 'after') ?? 0);
-  if (Number.isSafeInteger(after) && after >= 0) return after;
-  throw new RequestError('after is a whole number, the `next` of the answer before');
+/** A place in the list. */
+interface Cursor {
+  readonly source: string;
+  /** Subscriptions after this place in the source's order. */
+  readonly after: number;
+}
+
+/** Callers give it back as it is: what is in it may change. */
+function toCursor({ source, after }: Cursor): string {
+  return Buffer.from(`${after} ${source}`).toString('base64url');
+}
+
+function cursorOf(request: Request, names: readonly string[]): Cursor {
+  const given = one(request, 'cursor');
+  if (given === undefined) return { source: names[0] ?? '', after: 0 };
+  const [, after, source = ''] =
+    /^(\d{1,15}) (.+)$/s.exec(Buffer.from(given, 'base64url').toString()) ?? [];
+  if (after !== undefined && names.includes(source)) return { source, after: Number(after) };
+  throw new RequestError('cursor is the `next` of the answer before, to the same question');
 }
 
 function one({ query }: Request, name: string): string | undefined {

@@ -8,7 +8,13 @@ import proto from '@temporalio/proto';
 
 import { SourceClient } from '../dispatch/source-client.ts';
 import type { Subscription } from '../events/subscription.ts';
-import { changesQuery, sourceWorkflowId } from '../workflows/messages.ts';
+import {
+  changesQuery,
+  SOURCE_TASK_QUEUE,
+  SOURCE_WORKFLOW_TYPE,
+  sourceWorkflowId,
+} from '../workflows/messages.ts';
+import type { SourceInput } from '../workflows/source-records.ts';
 import { until, type Posted, type TestApp } from './harness.ts';
 import { goOnSignal } from './workflows/stage.ts';
 
@@ -73,10 +79,29 @@ export interface Held {
   readonly backlog: number;
 }
 
-/** What a source holds, as it tells everybody who asks. */
+/** Starts a source that has no more than so much in memory, and continues as new often. */
+export async function startLittleSource(
+  client: Client,
+  source: string,
+  input: Partial<SourceInput> = {},
+): Promise<void> {
+  const little = { isFirst: true, hotBytesMax: 64 * 1024, signalsPerRun: 20, ...input } as const;
+  await client.workflow.start(SOURCE_WORKFLOW_TYPE, {
+    workflowId: sourceWorkflowId(source),
+    taskQueue: SOURCE_TASK_QUEUE,
+    args: [{ source, ...little }],
+    memo: { version: 0, backlog: 0, stateBytes: 0 },
+  });
+}
+
+/** What a source has in memory, as it tells everybody who asks. */
 export async function heldBy(client: Client, source: string): Promise<Held> {
   const handle = client.workflow.getHandle(sourceWorkflowId(source));
-  const changes = await handle.query(changesQuery, { firstRunId: '', since: 0 });
+  const changes = await handle.query(changesQuery, {
+    firstRunId: '',
+    since: 0,
+    readsSegments: true,
+  });
   return { version: changes.version, subscriptions: changes.added, backlog: changes.backlog };
 }
 

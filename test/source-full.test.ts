@@ -2,12 +2,15 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 
-import { WorkflowFailedError } from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
-
-import { STATE_BYTES_MAX } from '../activities/state-sizes.ts';
+import { createRegistrationActivities } from '../activities/registration.ts';
+import { HOT_BYTES_MAX, STATE_BYTES_MAX, StateSizes } from '../activities/state-sizes.ts';
 import { SourceClient } from '../dispatch/source-client.ts';
 import { FILTER_LENGTH_MAX } from '../events/filter.ts';
+import {
+  SOURCE_TASK_QUEUE,
+  SOURCE_WORKFLOW_TYPE,
+  sourceWorkflowId,
+} from '../workflows/messages.ts';
 import { startApp, startServer, until, untilSubscribed, type TestServer } from './harness.ts';
 
 /** How many registrations are in one signal: under the 2 MiB that a signal may have. */
@@ -19,35 +22,61 @@ before(async () => {
 });
 after(() => server.stop());
 
-test('a source that holds all that it can refuses one more, and goes on', async () => {
-  const app = await startApp(server, { sources: ['full'] });
+test('a source that holds all that it can refuses one more', async () => {
+  await startSource('full', { stateBytes: STATE_BYTES_MAX, hotBytes: 0 });
+  await assert.rejects(register('full'), { type: 'SourceFullError', nonRetryable: true });
+});
+
+test('a source with much on its way to segments has to be asked again', async () => {
+  await startSource('busy', { stateBytes: HOT_BYTES_MAX, hotBytes: HOT_BYTES_MAX });
+  await assert.rejects(register('busy'), /^Error: source "busy" has to move what it holds/);
+});
+
+test('who subscribes while a source moves what it holds gets what is posted after', async () => {
+  const app = await startApp(server, { sources: ['moving'] });
   try {
     const client = new SourceClient(app.client);
-    const listener = await app.start('listen', { subscriptions: [['full', '']], count: 1 });
-    await untilSubscribed(listener, 1);
-    const stateBytes = async () => (await client.describe('full'))?.memo?.stateBytes ?? 0;
-    while ((await stateBytes()) < STATE_BYTES_MAX) {
-      const held = await stateBytes();
-      await client.register('full', { registrations: registrations() });
-      await until('they are registered', async () => (await stateBytes()) > held);
+    const batches = 8;
+    for (let batch = 0; batch < batches; batch += 1) {
+      await client.register('moving', { registrations: registrations() });
     }
-    await until('subscribing is refused', async () => {
-      const late = await app.start('listen', { subscriptions: [['full', '']], count: 0 });
-      const error: unknown = await late.result().catch((failure: unknown) => failure);
-      if (!(error instanceof WorkflowFailedError)) return false;
-      assert.ok(error.cause instanceof ApplicationFailure);
-      assert.equal(error.cause.type, 'SourceFullError');
-      return true;
-    });
-    assert.equal((await app.post('full', {}, 'event')).status, 202);
+    const listener = await app.start('listen', { subscriptions: [['moving', '']], count: 1 });
+    await untilSubscribed(listener, 1);
+    assert.equal((await app.post('moving', {}, 'event')).status, 202);
     assert.deepEqual(
       (await listener.result()).map(({ id }: { id: string }) => id),
       ['event'],
     );
+    await until('all of them are there', async () => {
+      const memo = (await client.describe('moving'))?.memo;
+      return (memo?.subscriptions ?? 0) >= batches * REGISTRATIONS && (memo?.segments ?? 0) > 0;
+    });
   } finally {
     await app.stop();
   }
 });
+
+/** One that no worker has told yet how large it really is. */
+async function startSource(source: string, bytes: Record<string, number>): Promise<void> {
+  await server.client.workflow.start(SOURCE_WORKFLOW_TYPE, {
+    workflowId: sourceWorkflowId(source),
+    taskQueue: SOURCE_TASK_QUEUE,
+    args: [{ source, isFirst: true }],
+    memo: { version: 1, backlog: 0, ...bytes },
+  });
+}
+
+function register(source: string) {
+  const client = new SourceClient(server.client);
+  const activities = createRegistrationActivities({
+    client,
+    sizes: new StateSizes(client),
+    isSearchable: () => Promise.resolve(false),
+    resolveSource: (name) => name,
+  });
+  const request = { source, id: randomUUID(), filter: '', workflowId: '', firstRunId: '' };
+  return activities.nexteventRegister(request);
+}
 
 /** Of workflows that are not there, with filters that are as long as they may be. */
 function registrations() {

@@ -3,7 +3,9 @@ import { describe, test } from 'node:test';
 
 import { replaySource } from '../activities/recover-source.ts';
 import type { Registration } from '../events/subscription.ts';
-import { PAGE_BYTES_MAX, REMOVALS_MAX, Source } from '../workflows/source-state.ts';
+import { PAGE_BYTES_MAX } from '../workflows/source-page.ts';
+import { REMOVALS_MAX } from '../workflows/removals.ts';
+import { Source } from '../workflows/source-state.ts';
 
 const run = { firstRunId: 'first', runId: 'run' };
 
@@ -230,7 +232,7 @@ function recover(id: string) {
 }
 
 function completed(id: string, result?: unknown) {
-  return { kind: 'completed', id, result } as const;
+  return { kind: 'completed', id, result, at: 6 } as const;
 }
 
 function entry(eventId: string) {

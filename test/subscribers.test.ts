@@ -10,6 +10,7 @@ const BACKLOG = 3;
 /** A source in the middle of a workflow task, with a backlog, that counts who asks it. */
 class BusySource {
   asked: number[] = [];
+  readonly segments = { read: () => assert.fail('it has no segments') };
 
   async describe(): Promise<SourceDescription> {
     const memo = { version: 1, backlog: BACKLOG, stateBytes: 0 };

@@ -6,6 +6,7 @@ import { Worker, type NativeConnection, type WorkflowBundleOption } from '@tempo
 
 import { createBacklogActivities } from '../activities/backlog.ts';
 import { createCareActivities } from '../activities/care.ts';
+import { createSegmentActivities } from '../activities/segments.ts';
 import { Lanes } from '../dispatch/lanes.ts';
 import { SourceClient } from '../dispatch/source-client.ts';
 import { SourceRuns } from '../dispatch/source-runs.ts';
@@ -59,6 +60,7 @@ export async function createSourceWorker(options: SourceWorkerOptions): Promise<
         subscribers,
         runs: new SourceRuns(client),
       }),
+      ...createSegmentActivities({ client: sources }),
     },
   });
 }

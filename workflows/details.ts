@@ -33,12 +33,21 @@ export function inboxDetails(inbox: Inbox): string {
 
 /** Who subscribes to a source, and what waits in its backlog. */
 export function sourceDetails(source: Source): string {
+  const { segments } = source.layers.cold;
+  const subscriptions = source.layers.hot.oldestOf(ROWS_MAX + 1);
   return [
     `**${source.size}** subscriptions, **${source.backlog.length}** events in the backlog` +
+      (segments.length > 0 ? `, **${segments.length}** segments` : '') +
       (source.isRecovering ? ', **recovering** its subscriptions' : ''),
-    ...(source.size === 0
+    ...(subscriptions.length === 0
       ? []
-      : [table(['workflow', 'filter', 'since', 'state'], source, toSubscriberRow)]),
+      : [
+          table(
+            ['workflow', 'filter', 'since', 'state'],
+            { size: source.size, subscriptions },
+            toSubscriberRow,
+          ),
+        ]),
     '`npx nextevent subscriptions` lists all of them, and what they have received.',
   ].join('\n\n');
 }

@@ -1,3 +1,3 @@
 // Every workflow of the library itself; the worker runs them on a task queue of their own.
 
-export { nexteventSource, nexteventStoredEvent } from './source.ts';
+export { nexteventSegment, nexteventSource, nexteventStoredEvent } from './source.ts';

@@ -4,6 +4,7 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 
 import type { Event } from '../events/event.ts';
+import type { Operation } from '../events/operation.ts';
 import type { Registration, Subscription, SubscriptionId } from '../events/subscription.ts';
 
 /** The task queue of the source workflows, away from the load of users' workflows. */
@@ -11,6 +12,7 @@ export const SOURCE_TASK_QUEUE = 'nextevent-sources';
 
 export const SOURCE_WORKFLOW_TYPE = 'nexteventSource';
 export const STORED_EVENT_WORKFLOW_TYPE = 'nexteventStoredEvent';
+export const SEGMENT_WORKFLOW_TYPE = 'nexteventSegment';
 
 /** The workflow that owns the subscriptions and the backlog of a source. */
 export function sourceWorkflowId(source: string): string {
@@ -20,6 +22,14 @@ export function sourceWorkflowId(source: string): string {
 /** The workflow whose input is an event that is or was in the backlog of its source. */
 export function storedEventWorkflowId({ source, id }: Pick<Event, 'source' | 'id'>): string {
   return `nextevent/event/${source}/${id}`;
+}
+
+/** The workflow whose input is a segment of the subscriptions of a source. */
+export function segmentWorkflowId(
+  source: string,
+  { name }: Pick<SegmentReference, 'name'>,
+): string {
+  return `nextevent/segment/${source}/${name}`;
 }
 
 /** The search attribute (KeywordList) that names the sources that a workflow subscribes to. */
@@ -157,8 +167,26 @@ export interface ChangesRequest {
   readonly firstRunId: string;
   /** The version that the asker has. */
   readonly since: number;
-  /** For the next page of a snapshot: subscriptions after this place. */
+  /** For the next page: what is of a version after this one. */
   readonly after?: number;
+  /** It reads segments. A source that has some does not answer who does not. */
+  readonly readsSegments?: true;
+}
+
+/** An immutable part of a source's subscriptions, which is in a workflow of its own. */
+export interface SegmentReference {
+  /** Tells it from all others of its source. */
+  readonly name: string;
+  readonly runId: string;
+  readonly subscriptions: number;
+  readonly suspended: number;
+  readonly unindexed: number;
+  /** How many are not subscriptions, but changes of those in older segments. */
+  readonly operations: number;
+  readonly minVersion: number;
+  readonly maxVersion: number;
+  /** Not compressed. */
+  readonly bytes: number;
 }
 
 /** What changed in a source since a version, or all there is (`snapshot`). */
@@ -172,8 +200,14 @@ export interface Changes {
   readonly removed: readonly SubscriptionId[];
   /** It does not know all of its subscriptions yet. */
   readonly recovering?: true;
-  /** Set while there are more pages of the snapshot: ask again with this `after`. */
+  /** Set while there are more pages: ask again with this `after`. */
   readonly next?: number;
+  /** Segments with changes that come before what is here, oldest first. */
+  readonly segments?: readonly SegmentReference[];
+  /** Changes that come after `added`, oldest first. */
+  readonly operations?: ReadonlyArray<readonly [id: SubscriptionId, operation: Operation]>;
+  /** Pages belong together if they have the same: else something has moved between them. */
+  readonly layout?: number;
 }
 
 export const changesQuery = defineQuery<Changes, [ChangesRequest]>('changes');
@@ -187,6 +221,11 @@ export interface SourceMemo extends Record<string, unknown> {
   readonly subscriptions?: number;
   /** How many of them are suspended. */
   readonly suspended?: number;
+  /** How many of them no index serves. */
+  readonly unindexed?: number;
+  /** How much of `stateBytes` is not in segments. */
+  readonly hotBytes?: number;
+  readonly segments?: number;
   /** It does not know all of its subscriptions yet. */
   readonly recovering?: boolean;
 }

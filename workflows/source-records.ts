@@ -1,8 +1,9 @@
 // The records of a source: they cross continue-as-new and are results of activities, and so are
 // in histories. Add to them, never change.
 
+import type { Layer, Operations } from '../events/operation.ts';
 import type { Subscription, SubscriptionId } from '../events/subscription.ts';
-import type { PlacedEntry } from './messages.ts';
+import type { PlacedEntry, SegmentReference } from './messages.ts';
 
 export type Removal = readonly [version: number, id: SubscriptionId];
 
@@ -16,6 +17,38 @@ export interface SourceState {
   readonly forgotten: number;
   /** Oldest first. */
   readonly backlog: readonly PlacedEntry[];
+  /** On subscriptions that are in segments, or may be. */
+  readonly operations?: readonly Operations[];
+  /** What is on its way into a segment. */
+  readonly moving?: Layer;
+  /** Oldest first. */
+  readonly segments?: readonly SegmentReference[];
+  /** Those that are being merged. */
+  readonly merging?: Merging;
+  /** How many have ever been made: the number of the next. */
+  readonly segmentsMade?: number;
+  /** Those that have been merged, and may still be read. */
+  readonly obsolete?: readonly ObsoleteSegment[];
+}
+
+/** Segments that are next to each other. */
+export interface Merging {
+  readonly from: number;
+  readonly count: number;
+}
+
+export interface ObsoleteSegment {
+  readonly segment: SegmentReference;
+  /** When it was replaced, in milliseconds since 1970. */
+  readonly at: number;
+}
+
+/** What an activity made of segments. */
+export interface Merged {
+  /** In the place of those that were merged. */
+  readonly segments: readonly SegmentReference[];
+  /** The last version of a removal that is not to be found in them any more. */
+  readonly removedUpTo: number;
 }
 
 /** What a run of a source workflow begins with. */
@@ -32,6 +65,8 @@ export interface SourceInput {
   readonly signalsPerRun?: number;
   /** For tests: a shorter time between sweeps. */
   readonly sweepMs?: number;
+  /** For tests: how much is in memory before some of it moves to a segment, in bytes. */
+  readonly hotBytesMax?: number;
 }
 
 /** What the run before held, and a part of its backlog: an answer has at most 2 MiB. */

@@ -2,14 +2,9 @@
 // pure steps that change it. Every step that adds, changes or removes a subscription is a
 // version.
 
-import { utf8ToBytes } from '@noble/hashes/utils.js';
-
-import {
-  versionOf,
-  type Registration,
-  type Subscription,
-  type SubscriptionId,
-} from '../events/subscription.ts';
+import type { Operation } from '../events/operation.ts';
+import type { Registration, SubscriptionId } from '../events/subscription.ts';
+import { Layers } from './layers.ts';
 import {
   acceptSignal,
   registerSignal,
@@ -24,19 +19,10 @@ import {
   type SuspendRequest,
   type UnregisterRequest,
 } from './messages.ts';
-import type { SourceState } from './source-records.ts';
-
-/** How many removals are remembered, to answer an asker with a version that old. */
-export const REMOVALS_MAX = 4_000;
-
-/** How much of a snapshot is in one page, in bytes: a query's answer is at most 2 MiB. */
-export const PAGE_BYTES_MAX = 1024 * 1024;
-
-/** What a subscription takes beside its texts, in bytes of JSON. */
-const SUBSCRIPTION_OVERHEAD_BYTES = 130;
-
-/** What a remembered removal takes, in bytes of JSON. */
-const REMOVAL_BYTES = 60;
+import { PlacedBacklog } from './placed-backlog.ts';
+import { Removals } from './removals.ts';
+import { pageOf } from './source-page.ts';
+import type { Merged, SourceState } from './source-records.ts';
 
 /** A signal, and when and in which chain of runs it came. */
 export interface SignalContext {
@@ -51,14 +37,11 @@ interface PendingSignal {
 }
 
 export class Source {
-  readonly #subscriptions = new Map<SubscriptionId, Subscription>();
-  readonly #removed = new Map<SubscriptionId, number>();
-  #forgotten = 0;
-  #backlog: PlacedEntry[] = [];
+  /** The subscriptions. */
+  readonly layers = new Layers();
+  readonly #removed = new Removals();
+  readonly #backlog = new PlacedBacklog();
   #version = 0;
-  #stateBytes = 0;
-  #backlogBytes = 0;
-  #suspended = 0;
   /** What has come while it does not know yet what it held before. */
   #pending: PendingSignal[] | undefined;
 
@@ -72,24 +55,26 @@ export class Source {
 
   /** Of the subscriptions. */
   get stateBytes(): number {
-    return this.#stateBytes;
+    return this.layers.tally.bytes;
   }
 
   /** About how much crosses continue-as-new. */
   get carriedBytes(): number {
-    return this.#stateBytes + this.#backlogBytes + this.#removed.size * REMOVAL_BYTES;
+    return this.layers.carriedBytes + this.#removed.bytes + this.#backlog.bytes;
   }
 
-  get subscriptions(): Iterable<Subscription> {
-    return this.#subscriptions.values();
-  }
-
+  /** About how many there are: exactly, if all of them are in memory. */
   get size(): number {
-    return this.#subscriptions.size;
+    return this.memo.subscriptions ?? 0;
+  }
+
+  /** Whether there is something that may be a subscription. */
+  get isEmpty(): boolean {
+    return this.layers.hot.isEmpty && this.layers.cold.isEmpty;
   }
 
   get backlog(): readonly PlacedEntry[] {
-    return this.#backlog;
+    return this.#backlog.entries;
   }
 
   get isRecovering(): boolean {
@@ -97,12 +82,16 @@ export class Source {
   }
 
   get memo(): SourceMemo {
+    const { bytes, subscriptions, suspended, unindexed } = this.layers.tally;
     return {
       version: this.#version,
-      backlog: this.#backlog.length,
-      stateBytes: this.#stateBytes,
-      subscriptions: this.size,
-      suspended: this.#suspended,
+      backlog: this.backlog.length,
+      stateBytes: bytes,
+      hotBytes: this.layers.hotBytes,
+      segments: this.layers.cold.segments.length,
+      subscriptions: Math.max(0, subscriptions),
+      suspended: Math.max(0, suspended),
+      unindexed: Math.max(0, unindexed),
       // Never left out: a memo keeps what is not written anew.
       recovering: this.isRecovering,
     };
@@ -130,30 +119,32 @@ export class Source {
    * run holds it now.
    */
   register({ registrations, again }: RegisterRequest, nowMs: number): void {
+    const kind = again ? 'again' : 'register';
     for (const registration of registrations) {
-      const held = this.#subscriptions.get(registration.id);
-      if (held !== undefined) {
-        if (again) this.#change({ ...without(held, 'suspended'), ...toRegistration(registration) });
-        continue;
-      }
-      if (this.#removed.has(registration.id) && !again) continue;
-      this.#removed.delete(registration.id);
-      this.#put({ ...toRegistration(registration), seq: ++this.#version, since: nowMs });
+      const { id } = registration;
+      const removedAt = this.#removed.get(id);
+      if (removedAt !== undefined && !again) continue;
+      if (removedAt !== undefined) this.layers.bury(id, removedAt);
+      const seq = this.#version + 1;
+      const subscription = { ...toRegistration(registration), seq, since: nowMs };
+      if (this.#operate(id, { kind, subscription })) this.#removed.delete(id);
     }
   }
 
   /** Removes subscriptions, also those that are not registered yet. */
   unregister({ ids, upTo = Infinity }: UnregisterRequest): void {
     for (const id of ids) {
-      const held = this.#subscriptions.get(id);
-      if (this.#removed.has(id) || (held && versionOf(held) > upTo)) continue;
-      this.#drop(id);
-      this.#removed.set(id, ++this.#version);
-    }
-    for (const [id, version] of this.#removed) {
-      if (this.#removed.size <= REMOVALS_MAX) break;
-      this.#removed.delete(id);
-      this.#forgotten = version;
+      if (this.#removed.has(id)) continue;
+      const isKnown = this.layers.isKnown(id);
+      if (isKnown && this.layers.hot.versionOf(id) > upTo) continue;
+      const isSure = isKnown || upTo >= this.layers.newestOf(id);
+      const version = this.#version + 1;
+      const operation: Operation = { kind: 'unregister', version, ...(!isSure && { upTo }) };
+      if (!this.#operate(id, operation)) {
+        if (!isKnown) continue;
+        this.#version = version;
+      }
+      if (isSure) this.#removed.add(id, version);
     }
   }
 
@@ -161,32 +152,23 @@ export class Source {
    * Keeps subscriptions from getting events, and counts what they did not get. One that another
    * run has registered again since is not meant.
    */
-  suspend({ ids, undeliverable, run, upTo = Infinity }: SuspendRequest): void {
+  suspend({ ids, undeliverable, run, upTo }: SuspendRequest): void {
+    const condition = { ...(run !== undefined && { run }), ...(upTo !== undefined && { upTo }) };
     for (const id of ids) {
-      const held = this.#subscriptions.get(id);
-      if (held === undefined) continue;
-      const isMeant = versionOf(held) <= upTo && (run === undefined || held.run === run);
-      if (!isMeant && !held.suspended) continue;
-      const missed = (held.undeliverable ?? 0) + undeliverable;
-      this.#change({ ...held, suspended: true, ...(missed > 0 && { undeliverable: missed }) });
+      if (this.#removed.has(id)) continue;
+      const version = this.#version + 1;
+      this.#operate(id, { kind: 'suspend', version, undeliverable, ...condition });
     }
   }
 
   /** Puts events into the backlog. Their place is the version: later subscriptions get none. */
   accept({ entries }: AcceptRequest, firstRunId: string): void {
-    for (const { chain = firstRunId, after, ...entry } of entries) {
-      const isOurs = chain === firstRunId;
-      const placed = { ...entry, after: isOurs ? after : 0, place: this.#version };
-      this.#backlog.push(placed);
-      this.#backlogBytes += JSON.stringify(placed).length;
-    }
+    this.#backlog.add({ entries }, this.#version, firstRunId);
   }
 
   /** The oldest entries of the backlog have been dispatched. */
   dispatched(entries: number): void {
-    for (const entry of this.#backlog.splice(0, entries)) {
-      this.#backlogBytes -= JSON.stringify(entry).length;
-    }
+    this.#backlog.dispatched(entries);
   }
 
   /** What it held before is being read. Signals wait, and take effect after it. */
@@ -202,104 +184,73 @@ export class Source {
     for (const { name, argument, context } of pending) this.apply(name, argument, context);
   }
 
+  /** Segments have been merged. */
+  merged(merged: Merged, nowMs: number): void {
+    this.layers.cold.merged(merged, nowMs);
+    // Who has an older version would not hear of these removals.
+    this.#removed.forget(merged.removedUpTo);
+  }
+
   /** What changed since a version, or a page of all there is. */
   changes(request: ChangesRequest, run: Pick<Changes, 'firstRunId' | 'runId'>): Changes {
-    const after = request.after;
+    const { after } = request;
+    // It would miss what is not in memory, and not know it.
+    if (!this.layers.cold.isEmpty && !request.readsSegments) {
+      throw new Error('this source has segments: ask with a version of nextevent that reads them');
+    }
     const isDelta =
       after === undefined &&
       request.firstRunId === run.firstRunId &&
-      request.since >= this.#forgotten &&
+      request.since >= this.#removed.forgotten &&
       request.since <= this.#version;
     const since = isDelta ? request.since : (after ?? 0);
-    const page = pageOf(this.#subscriptions.values(), since);
+    const segments = this.layers.cold.segments.filter(({ maxVersion }) => maxVersion > since);
     return {
       ...run,
       version: this.#version,
-      backlog: this.#backlog.length,
+      backlog: this.backlog.length,
       snapshot: !isDelta,
-      added: page.subscriptions,
-      removed: isDelta
-        ? [...this.#removed].filter(([, version]) => version > since).map(([id]) => id)
-        : [],
+      removed: isDelta ? this.#removed.after(since) : [],
+      ...pageOf(this.layers.inMemory, since),
+      layout: this.layers.cold.made,
+      ...(after === undefined && segments.length > 0 && { segments }),
       ...(this.isRecovering && { recovering: true }),
-      ...(page.next !== undefined && { next: page.next }),
     };
   }
 
   toState(): SourceState {
     return {
       version: this.#version,
-      subscriptions: [...this.#subscriptions.values()],
-      removals: [...this.#removed].map(([id, version]) => [version, id] as const),
-      forgotten: this.#forgotten,
-      backlog: this.#backlog,
+      ...this.layers.toState(),
+      ...this.#removed.toState(),
+      backlog: this.backlog,
     };
   }
 
   #load(state: SourceState): void {
     this.#version = state.version;
-    for (const held of state.subscriptions) this.#put(held);
-    for (const [version, id] of state.removals) this.#removed.set(id, version);
-    this.#forgotten = state.forgotten;
-    this.#backlog = [...state.backlog];
-    for (const entry of this.#backlog) this.#backlogBytes += JSON.stringify(entry).length;
+    this.layers.load(state);
+    this.#removed.load(state);
+    this.#backlog.load(state.backlog);
   }
 
-  /** A change is a version, too. */
-  #change(subscription: Subscription): void {
-    this.#drop(subscription.id);
-    this.#put({ ...subscription, changed: ++this.#version });
+  /** Each operation that may change something is a version. */
+  #operate(id: SubscriptionId, operation: Operation): boolean {
+    if (!this.layers.operate(id, operation)) return false;
+    this.#version += 1;
+    return true;
   }
-
-  /** At the end: the order of the map is that of versions. */
-  #put(subscription: Subscription): void {
-    this.#subscriptions.set(subscription.id, subscription);
-    this.#count(subscription, 1);
-  }
-
-  #drop(id: SubscriptionId): void {
-    const held = this.#subscriptions.get(id);
-    if (held === undefined) return;
-    this.#count(held, -1);
-    this.#subscriptions.delete(id);
-  }
-
-  #count(subscription: Subscription, by: 1 | -1): void {
-    this.#stateBytes += by * bytesOf(subscription);
-    if (subscription.suspended) this.#suspended += by;
-  }
-}
-
-interface Page {
-  readonly subscriptions: readonly Subscription[];
-  readonly next?: number;
-}
-
-function pageOf(all: Iterable<Subscription>, after: number): Page {
-  const subscriptions: Subscription[] = [];
-  let bytes = 0;
-  for (const subscription of all) {
-    if (versionOf(subscription) <= after) continue;
-    bytes += bytesOf(subscription);
-    const last = subscriptions.at(-1);
-    if (last && bytes > PAGE_BYTES_MAX) return { subscriptions, next: versionOf(last) };
-    subscriptions.push(subscription);
-  }
-  return { subscriptions };
-}
-
-function without<T extends object, K extends keyof T>(record: T, key: K): Omit<T, K> {
-  const { [key]: _, ...rest } = record;
-  return rest;
 }
 
 /** Only what belongs to it: a sender of a later version may send more. */
 function toRegistration(given: Registration): Registration {
-  const { id, filter, workflowId, firstRunId, run } = given;
-  return { id, filter, workflowId, firstRunId, ...(run !== undefined && { run }) };
-}
-
-function bytesOf({ id, filter, workflowId, firstRunId }: Subscription): number {
-  const texts = JSON.stringify([id, filter, workflowId, firstRunId]);
-  return utf8ToBytes(texts).length + SUBSCRIPTION_OVERHEAD_BYTES;
+  const { id, filter, workflowId, firstRunId, run, unindexed } = given;
+  return {
+    id,
+    filter,
+    workflowId,
+    firstRunId,
+    ...(run !== undefined && { run }),
+    ...(unindexed && { unindexed }),
+  };
 }

@@ -22,7 +22,9 @@ import {
 
 import type { createBacklogActivities } from '../activities/backlog.ts';
 import type { createCareActivities } from '../activities/care.ts';
+import type { createSegmentActivities } from '../activities/segments.ts';
 import type { Event } from '../events/event.ts';
+import { segmentBytesMax } from './cold-layers.ts';
 import { changesQuery, type PlacedEntry } from './messages.ts';
 import { sourceDetails } from './details.ts';
 import type { SourceInput } from './source-records.ts';
@@ -37,11 +39,23 @@ import { Source } from './source-state.ts';
 export const SIGNALS_PER_RUN = 1_000;
 const HISTORY_EVENTS_PER_RUN = 2_500;
 
+/** ... or after so many bytes of history: at 50 MiB the server ends it. */
+const HISTORY_BYTES_PER_RUN = 8 * 1024 * 1024;
+
 /** It no longer waits for its activity to end after this many signals: at 10,000 it is ended. */
 const SIGNALS_PER_RUN_MAX = 5_000;
 
 /** What the next run is given at the most, in bytes: above 2 MiB the server ends the workflow. */
 const CARRIED_BYTES_MAX = 1.9 * 1024 * 1024;
+
+/**
+ * When this much is in memory, in bytes, the older half moves to a segment: what the next run is
+ * given has room for it, for as much on its way, and for the removals that are remembered.
+ */
+const HOT_BYTES_MAX = 1024 * 1024;
+
+/** For so long after it was merged a segment may still be read, by who asked before. */
+const SEGMENT_GRACE_MS = 60_000;
 
 /** The server delays the next run of one that continues as new sooner than this. */
 const RUN_MS_MIN = 1_500;
@@ -66,6 +80,14 @@ const { nexteventSweep, nexteventRecover } = proxyActivities<
   retry: { initialInterval: 500, maximumInterval: 10_000 },
 });
 
+const { nexteventWriteSegment, nexteventMergeSegments, nexteventDropSegments } = proxyActivities<
+  ReturnType<typeof createSegmentActivities>
+>({
+  startToCloseTimeout: '10 minutes',
+  heartbeatTimeout: '5 seconds',
+  retry: { initialInterval: 100, maximumInterval: 5_000 },
+});
+
 /** Runs for ever: a request to cancel it is ignored, because others rely on what it holds. */
 export function nexteventSource(input: SourceInput): Promise<void> {
   return CancellationScope.nonCancellable(() => runSource(input));
@@ -75,6 +97,7 @@ async function runSource(input: SourceInput): Promise<void> {
   const source = new Source(input.state);
   const run = new Run(input.signalsPerRun ?? SIGNALS_PER_RUN);
   const takesCare = patched('takes-care');
+  run.hasSegments = patched('segments');
   // There may have been one before that somebody terminated.
   if (takesCare && input.state === undefined && !input.isFirst) source.beginRecovery();
   setHandler(
@@ -92,7 +115,7 @@ async function runSource(input: SourceInput): Promise<void> {
   });
   const swept = { at: input.sweptAt ?? workflowInfo().runStartTime.getTime() };
   if (takesCare) takeCare(input, source, swept);
-  await untilOver(input.source, source, run);
+  await untilOver(input, source, run);
   const next = { ...input, state: source.toState(), sweptAt: swept.at };
   // The SDK does not carry the memo: pass it on, or a reader of the new run finds none.
   await makeContinueAsNewFunc<typeof nexteventSource>({ memo: source.memo })(next);
@@ -101,8 +124,14 @@ async function runSource(input: SourceInput): Promise<void> {
 /** Holds an event that is in a backlog, as its input. There is nothing to do. */
 export async function nexteventStoredEvent(_event: Event): Promise<void> {}
 
-/** Dispatches the backlog and keeps the memo, until it is time to continue as new. */
-async function untilOver(name: string, source: Source, run: Run): Promise<void> {
+/** Holds a segment of the subscriptions of a source, as its input, until it is terminated. */
+export function nexteventSegment(_content: Uint8Array): Promise<void> {
+  return CancellationScope.nonCancellable(() => condition(() => false));
+}
+
+/** Does what there is to do, and keeps the memo, until it is time to continue as new. */
+async function untilOver(input: SourceInput, source: Source, run: Run): Promise<void> {
+  const { source: name, hotBytesMax = HOT_BYTES_MAX } = input;
   let written = '';
   const isBehind = (): boolean => written !== JSON.stringify(source.memo);
   const writeMemo = (): void => {
@@ -114,18 +143,28 @@ async function untilOver(name: string, source: Source, run: Run): Promise<void> 
   let dispatching = false;
   const isToDispatch = (): boolean =>
     !dispatching && !source.isRecovering && source.backlog.length > 0;
-  while (!run.isOver(source, dispatching)) {
+  let storing = false;
+  const isToStore = (): boolean =>
+    run.hasSegments && !storing && !source.isRecovering && source.layers.isToStore(hotBytesMax);
+  const isOver = (): boolean => run.isOver(source, dispatching || storing);
+  while (!isOver()) {
     if (isToDispatch()) {
       dispatching = true;
       void dispatchBacklog(name, source).then(() => (dispatching = false));
     }
-    await condition(() => isBehind() || run.isOver(source, dispatching) || isToDispatch());
+    if (isToStore()) {
+      storing = true;
+      void store(name, source, hotBytesMax).then(() => (storing = false));
+    }
+    await condition(() => isBehind() || isOver() || isToDispatch() || isToStore());
     if (isBehind()) writeMemo();
   }
 }
 
 class Run {
   signals = 0;
+  /** False in a run that was begun by a version that had none. */
+  hasSegments = false;
   readonly #signalsMax: number;
 
   constructor(signalsMax: number) {
@@ -133,16 +172,17 @@ class Run {
   }
 
   /** Whether it is time to continue as new. */
-  isOver(source: Source, dispatching: boolean): boolean {
-    const { historyLength, runStartTime } = workflowInfo();
+  isOver(source: Source, isBusy: boolean): boolean {
+    const { historyLength, historySize, runStartTime } = workflowInfo();
     if (Date.now() - runStartTime.getTime() < RUN_MS_MIN) return false;
     // What has come in the meantime would be lost.
     if (source.isRecovering) return false;
     // A backlog that grew while there was no worker is dispatched first.
     if (source.carriedBytes > CARRIED_BYTES_MAX) return false;
     if (this.signals >= SIGNALS_PER_RUN_MAX) return true;
+    const isLarge = this.hasSegments && historySize >= HISTORY_BYTES_PER_RUN;
     const isLong = this.signals >= this.#signalsMax || historyLength >= HISTORY_EVENTS_PER_RUN;
-    return isLong && !dispatching;
+    return (isLong || isLarge) && !isBusy;
   }
 }
 
@@ -150,6 +190,30 @@ async function dispatchBacklog(name: string, source: Source): Promise<void> {
   const entries = source.backlog.slice(0, ENTRIES_PER_DISPATCH);
   await nexteventDispatchBacklog({ source: name, entries });
   source.dispatched(entries.length);
+}
+
+/**
+ * Moves some of what is in memory to a segment, or merges segments. What the activity has written
+ * takes effect in the task that hears of it; until then, it is as if it had not begun.
+ */
+async function store(name: string, source: Source, hotBytesMax: number): Promise<void> {
+  const number = source.layers.cold.made;
+  const merging = source.layers.cold.toMerge(hotBytesMax);
+  // A merge that was begun in the run before goes first: what it has written is found again.
+  if (!source.layers.cold.merging && source.layers.isToMove(hotBytesMax)) {
+    const layer = source.layers.beginMove(hotBytesMax);
+    source.layers.cold.moved(await nexteventWriteSegment({ source: name, number, layer }));
+  } else if (merging) {
+    const segments = source.layers.cold.beginMerge(merging);
+    const merged = await nexteventMergeSegments({
+      source: name,
+      number,
+      segments,
+      isOldest: merging.from === 0,
+      bytesMax: segmentBytesMax(hotBytesMax),
+    });
+    source.merged(merged, Date.now());
+  }
 }
 
 /** What it does of itself, whether or not anything happens at the source. */
@@ -180,10 +244,21 @@ async function sweepForEver(
   swept: { at: number },
 ): Promise<void> {
   for (;;) {
-    await condition(() => source.size > 0);
+    await condition(() => !source.isEmpty);
     const waitMs = Math.max(1, swept.at + sweepMs - Date.now());
     await sleep(waitMs, { summary: 'until the next sweep for workflows that ended' });
     swept.at = Date.now();
-    if (source.size > 0) await nexteventSweep({ source: name });
+    if (!source.isEmpty) await nexteventSweep({ source: name });
+    await dropSegments(name, source, Math.min(SEGMENT_GRACE_MS, sweepMs));
   }
+}
+
+/** Ends the workflows of segments that nobody reads any more. */
+async function dropSegments(name: string, source: Source, graceMs: number): Promise<void> {
+  const segments = source.layers.cold.obsolete
+    .filter(({ at }) => at + graceMs <= Date.now())
+    .map(({ segment }) => segment);
+  if (segments.length === 0) return;
+  await nexteventDropSegments({ source: name, segments });
+  source.layers.cold.dropped(segments);
 }

@@ -15,7 +15,8 @@ import {
   SOURCE_WORKFLOW_TYPE,
   sourceWorkflowId,
 } from '../../workflows/messages.ts';
-import { heldBy, startedBy, untilDispatched } from '../observe.ts';
+import { fill } from '../filling.ts';
+import { heldBy, startedBy, startLittleSource, untilDispatched } from '../observe.ts';
 import { startApp, startServer, until, untilReceived, untilSubscribed } from '../harness.ts';
 import { goOnSignal } from '../workflows/stage.ts';
 
@@ -37,7 +38,7 @@ for (const [source, signalsPerRun] of [
   });
 }
 const app = await startApp(server, {
-  sources: ['recorded', 'chained', 'orders', 'approvals', 'fed', 'cared'],
+  sources: ['recorded', 'chained', 'orders', 'approvals', 'fed', 'cared', 'segmented'],
   triggers: [
     {
       name: 'started',
@@ -61,6 +62,7 @@ await recordChain();
 await recordFed();
 await recordTimed();
 await recordCare();
+await recordSegments();
 
 await app.stop();
 await server.stop();
@@ -212,6 +214,23 @@ async function recordCare(): Promise<void> {
   await app.post('cared', {}, 'one');
   await staying.result();
   await keep('recovered-source', source.workflowId);
+}
+
+/** A source that moves what it has to segments, merges them, and continues as new between. */
+async function recordSegments(): Promise<void> {
+  const source = 'segmented';
+  await startLittleSource(server.client, source, { hotBytesMax: 4_096, signalsPerRun: 12 });
+  const client = new SourceClient(server.client);
+  for (let times = 0; times < 2; times += 1) {
+    const filled = await fill(client, source, 40);
+    const ended = filled.slice(0, 30).map(({ id }) => id);
+    for (const id of ended) await client.unregister(source, [id]);
+  }
+  await fill(client, source, 10);
+  await until('it has merged what ended', async () => {
+    return (await client.describe(source))?.memo?.subscriptions === 30;
+  });
+  await keepRuns('segmented-source', sourceWorkflowId(source));
 }
 
 /** Keeps every run of a chain, the newest one last. */

@@ -1,0 +1,92 @@
+// A source with a hundred thousand subscriptions: what an ingress does that has just started, and
+// one that knows them, and what it takes.
+
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { after, before, test } from 'node:test';
+
+import { SourceClient } from '../dispatch/source-client.ts';
+import { sourceWorkflowId } from '../workflows/messages.ts';
+import { fill } from './filling.ts';
+import { post, startApp, startServer, until, type TestServer } from './harness.ts';
+import { startLittleSource } from './observe.ts';
+import { receivedBy, startCollecting } from './received.ts';
+
+const SUBSCRIPTIONS = 100_000;
+const SOURCE = 'large';
+const SIGNALS_PER_RUN = 100;
+
+let server: TestServer;
+before(async () => {
+  server = await startServer();
+});
+after(() => server.stop());
+
+test('a source of a hundred thousand wakes who subscribes, through ingresses old and new', async (t) => {
+  await startLittleSource(server.client, SOURCE, {
+    hotBytesMax: 1024 * 1024,
+    signalsPerRun: SIGNALS_PER_RUN,
+  });
+  const app = await startApp(server, { sources: [SOURCE] });
+  try {
+    const client = new SourceClient(app.client);
+    const took = async (what: string, work: () => Promise<unknown>): Promise<void> => {
+      const begun = performance.now();
+      await work();
+      const { heapUsed, rss } = process.memoryUsage();
+      const ms = Math.round(performance.now() - begun);
+      t.diagnostic(`${what}: ${ms} ms, heap ${heapUsed >> 20} MiB, rss ${rss >> 20} MiB`);
+    };
+    await took('fill', () => fill(client, SOURCE, SUBSCRIPTIONS));
+    await took('settle', () =>
+      until('it is done', async () => {
+        const described = await client.describe(SOURCE);
+        return described?.memo?.subscriptions === SUBSCRIPTIONS && !described.isPending;
+      }),
+    );
+    t.diagnostic(JSON.stringify((await client.describe(SOURCE))?.memo));
+    const one = await startCollecting(app, [[SOURCE, "data.body.json.to == 'one'"]]);
+    const at = (url: string, id: string) => () =>
+      post(url, { source: SOURCE, body: { to: 'one' }, id });
+    await took('first event', at(app.ingress.url, 'first'));
+    await took('warm', () =>
+      until('its events go to workflows at once', async () => {
+        return (
+          (await post(app.ingress.url, { source: SOURCE, body: { to: 'one' } })).signalled === 1
+        );
+      }),
+    );
+    await took('warm event', at(app.ingress.url, 'warm'));
+    let cold = '';
+    await took('second ingress', async () => {
+      cold = (await app.startIngress()).url;
+    });
+    await took('cold event', at(cold, 'cold'));
+    await took('cold until warm', () =>
+      until('its events go to workflows at once', async () => {
+        return (await post(cold, { source: SOURCE, body: { to: 'one' } })).signalled === 1;
+      }),
+    );
+    const source = app.client.workflow.getHandle(sourceWorkflowId(SOURCE));
+    const { runId } = await source.describe();
+    await took('new run', async () => {
+      for (let signals = 0; signals < SIGNALS_PER_RUN; signals += 1) {
+        await client.unregister(SOURCE, [randomUUID()]);
+      }
+      await until('it has continued as new', async () => {
+        return (await source.describe()).runId !== runId;
+      });
+    });
+    // Whoever had to read all of it anew would take seconds for that, and use the backlog.
+    await took('event after a new run', async () => {
+      await until('it goes to the workflow at once', async () => {
+        return (await post(cold, { source: SOURCE, body: { to: 'one' } })).signalled === 1;
+      });
+    });
+    await post(cold, { source: SOURCE, body: { to: 'one' }, id: 'end' });
+    const received = await receivedBy(one);
+    for (const id of ['first', 'warm', 'cold']) assert.ok(received.includes(id), id);
+  } finally {
+    await app.stop();
+  }
+});
