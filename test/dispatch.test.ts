@@ -219,7 +219,7 @@ describe('An event', () => {
     });
     const connection = await connectWithoutRetry({ address: server.address });
     const observed = new ObservedSource(app.client);
-    const reading = new Subscribers(source, observed);
+    const reading = new Subscribers(source, observed, { asksBesideBacklog: true });
     // Nothing can be signalled through this one, so that all goes through the backlog.
     const backlogged = dispatcherWith(app.client, source, { failures: 'all' });
     const over = new AbortController();
