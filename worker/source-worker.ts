@@ -16,6 +16,12 @@ import { bundleSourceWorkflows } from './bundle.ts';
 /** After the end of a worker, its sources wait so long for it, in milliseconds, before another has them. */
 const STICKY_MS_MAX = 5_000;
 
+/**
+ * Its activities' heartbeats are passed on this often. The SDK's own rule, after 4 of the 5 seconds
+ * that they may be late, begins a second attempt on a busy machine, and tells where it was late.
+ */
+const HEARTBEAT_MS = 1_000;
+
 export interface SourceWorkerOptions {
   readonly connection: NativeConnection;
   /** Of the same namespace, on a connection of its own that `connectWithoutRetry` has made. */
@@ -47,6 +53,7 @@ export async function createSourceWorker(options: SourceWorkerOptions): Promise<
     taskQueue: SOURCE_TASK_QUEUE,
     workflowBundle: workflowBundle ?? (await bundleSourceWorkflows()),
     stickyQueueScheduleToStartTimeout: STICKY_MS_MAX,
+    maxHeartbeatThrottleInterval: HEARTBEAT_MS,
     activities: {
       ...createBacklogActivities({
         client: sources,
