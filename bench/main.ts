@@ -1,8 +1,18 @@
 // Runs one measurement: npm run bench -- wakeup
 
+import { fanout } from './fanout.ts';
+import { ingest } from './ingest.ts';
+import { subscribing } from './subscribe.ts';
+import { throughput } from './throughput.ts';
 import { wakeup } from './wakeup.ts';
 
-const benches: Readonly<Record<string, () => Promise<void>>> = { wakeup };
+const benches: Readonly<Record<string, () => Promise<void>>> = {
+  wakeup,
+  throughput,
+  fanout,
+  ingest,
+  subscribe: subscribing,
+};
 
 const name = process.argv[2] ?? '';
 const bench = Object.hasOwn(benches, name) ? benches[name] : undefined;

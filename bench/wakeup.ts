@@ -24,7 +24,7 @@ const PAUSE_MS = 50;
 const RESUME_MS_MAX = 30_000;
 
 const KINDS = ['event', 'signal'] as const;
-type Kind = Wake['by'];
+type Kind = (typeof KINDS)[number];
 
 /** Milliseconds after the call. */
 interface Timing {
@@ -118,7 +118,7 @@ class WakeUps {
     return timings;
   }
 
-  async #wake(wake: Wake): Promise<Timing> {
+  async #wake(wake: Wake & { readonly by: Kind }): Promise<Timing> {
     const resumed = this.#resumed(wake);
     const calledAt = performance.now();
     const acknowledged = wake.by === 'event' ? this.#post(wake) : this.#signal(wake);
