@@ -2,6 +2,7 @@
 // own as in production, and this one, which sends, and whose clock measures everything.
 
 import { Agent, request } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
 import type { Client } from '@temporalio/client';
@@ -175,8 +176,14 @@ export class Poster {
       const options = { method: 'POST', agent: this.#agent, headers };
       const posting = request(url, options, (response) => {
         const { statusCode = 0 } = response;
-        if (statusCode >= 300) reject(new Error(`${url} answered ${statusCode}`));
-        response.on('end', resolve).resume();
+        if (statusCode < 300) {
+          response.on('end', resolve).resume();
+          return;
+        }
+        text(response).then(
+          (answer) => reject(new Error(`${url} answered ${statusCode}: ${answer}`)),
+          reject,
+        );
       });
       posting.on('error', reject).end(body);
     });
