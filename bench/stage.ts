@@ -1,8 +1,9 @@
 // What the measurements run on: a Temporal server, a worker and an ingress, each a process of its
 // own as in production, and this one, which sends, and whose clock measures everything.
 
+import { randomUUID } from 'node:crypto';
 import { Agent, request } from 'node:http';
-import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import type { Client } from '@temporalio/client';
@@ -158,38 +159,46 @@ function toUuid(place: number): string {
   return `00000000-0000-4000-8000-${place.toString(16).padStart(12, '0')}`;
 }
 
-/** Posts over connections that are kept alive. */
+/** Posts over connections that are kept alive, and as senders do: again, if that was asked for. */
 export class Poster {
   readonly #agent: Agent;
+  /** How often a 503 asked for it. */
+  repeated = 0;
 
   constructor(connections: number) {
     this.#agent = new Agent({ keepAlive: true, maxSockets: connections });
   }
 
-  /** Rejects for any answer but a 2xx. */
-  post({ url, body }: Post): Promise<void> {
-    const headers = {
-      'content-type': 'application/json',
-      'content-length': Buffer.byteLength(body),
-    };
-    return new Promise((resolve, reject) => {
-      const options = { method: 'POST', agent: this.#agent, headers };
-      const posting = request(url, options, (response) => {
-        const { statusCode = 0 } = response;
-        if (statusCode < 300) {
-          response.on('end', resolve).resume();
-          return;
-        }
-        text(response).then(
-          (answer) => reject(new Error(`${url} answered ${statusCode}: ${answer}`)),
-          reject,
-        );
-      });
-      posting.on('error', reject).end(body);
-    });
+  /** Rejects for any answer but a 2xx and a 503. */
+  async post(post: Post): Promise<void> {
+    const id = randomUUID();
+    for (;;) {
+      const { status, retryAfterSeconds } = await this.#post(post, id);
+      if (status < 300) return;
+      if (status !== 503) throw new Error(`${post.url} answered ${status}`);
+      this.repeated += 1;
+      await sleep(retryAfterSeconds * 1_000);
+    }
   }
 
   close(): void {
     this.#agent.destroy();
+  }
+
+  #post({ url, body }: Post, id: string) {
+    const headers = {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+      'idempotency-key': id,
+    };
+    const options = { method: 'POST', agent: this.#agent, headers };
+    return new Promise<{ status: number; retryAfterSeconds: number }>((resolve, reject) => {
+      const posting = request(url, options, (response) => {
+        const status = response.statusCode ?? 0;
+        const retryAfterSeconds = Number(response.headers['retry-after'] ?? 1);
+        response.on('end', () => resolve({ status, retryAfterSeconds })).resume();
+      });
+      posting.on('error', reject).end(body);
+    });
   }
 }

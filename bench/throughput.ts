@@ -5,16 +5,17 @@ import { cel } from 'nextevent/workflow';
 
 import { sideBySide } from '../dispatch/side-by-side.ts';
 import type { Counting } from './counting.ts';
-import { Poster, Stage } from './stage.ts';
+import { numberOption } from './options.ts';
+import { Poster, Stage, type StageSettings } from './stage.ts';
 import { round, summarise } from './statistics.ts';
 
 const WORKFLOWS = 200;
 const AT_ONCE = 32;
 
 /** How many each workflow takes in a round, and says that it has. */
-const BATCH = 5;
-const WARM_UP_ROUNDS = 3;
-const ROUNDS = 11;
+const BATCH = 3;
+const WARM_UP_ROUNDS = 2;
+const ROUNDS = 9;
 
 const SOURCE = 'throughput';
 const KINDS = ['event', 'signal'] as const;
@@ -26,14 +27,18 @@ interface Rates {
   readonly received: number;
 }
 
-/** Measures with the server's defaults, then with the settings of `npm start`, and prints both. */
+/**
+ * Measures with the settings of `npm start`, then with the server's defaults, and prints both.
+ * `--rounds N` for another number of rounds than 9.
+ */
 export async function throughput(): Promise<void> {
+  const rounds = numberOption('rounds', ROUNDS);
   console.log(
-    `${WORKFLOWS} waiting workflows, ${AT_ONCE} calls at once; ${ROUNDS} rounds of ` +
+    `${WORKFLOWS} waiting workflows, ${AT_ONCE} calls at once; ${rounds} rounds of ` +
       `${WORKFLOWS * BATCH} after ${WARM_UP_ROUNDS} to warm up; medians of rates per second\n`,
   );
-  const defaults = await measure("server's defaults", false);
-  const tuned = await measure('settings of npm start', true);
+  const tuned = await measure('settings of npm start', { tuned: true, rounds });
+  const defaults = await measure("server's defaults", { tuned: false, rounds });
   console.log(
     JSON.stringify({
       bench: 'throughput',
@@ -44,19 +49,23 @@ export async function throughput(): Promise<void> {
   );
 }
 
-async function measure(settings: string, tuned: boolean): Promise<Rates> {
+async function measure(
+  settings: string,
+  { tuned, rounds }: StageSettings & { readonly rounds: number },
+): Promise<Rates> {
   const stage = await Stage.start({ tuned });
   try {
     await startWorkflows(stage);
     const poster = new Poster(AT_ONCE);
     const rates: Record<Kind, Rates[]> = { event: [], signal: [] };
-    for (let number = 1; number <= WARM_UP_ROUNDS + ROUNDS; number += 1) {
+    for (let number = 1; number <= WARM_UP_ROUNDS + rounds; number += 1) {
       for (const kind of number % 2 === 0 ? KINDS : KINDS.toReversed()) {
         const measured = await takeRound(stage, poster, { kind, number });
         if (number > WARM_UP_ROUNDS) rates[kind].push(measured);
       }
     }
     poster.close();
+    if (poster.repeated > 0) console.log(`the ingress answered 503 ${poster.repeated} times`);
     return print(settings, rates);
   } finally {
     await stage.stop();

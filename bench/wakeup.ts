@@ -34,6 +34,11 @@ interface Timing {
   readonly resumedMs: number;
 }
 
+interface Settings extends StageSettings {
+  readonly others: number;
+  readonly rounds: number;
+}
+
 interface Result {
   readonly resumed: Readonly<Record<Kind, Summary>>;
   readonly acknowledged: Readonly<Record<Kind, Summary>>;
@@ -47,31 +52,33 @@ interface Result {
 
 /**
  * Measures with the settings of `npm start`, then with the server's defaults, and prints both.
- * `--subscriptions N` for another number of others than 100,000.
+ * `--subscriptions N` for another number of others than 100,000, `--rounds N` for another number of
+ * rounds than 500.
  */
 export async function wakeup(): Promise<void> {
   const others = numberOption('subscriptions', OTHERS);
+  const rounds = numberOption('rounds', ROUNDS);
   console.log(
-    `${WORKFLOWS} waiting workflows on one source, and on one with ${others} others; ${ROUNDS} rounds ` +
+    `${WORKFLOWS} waiting workflows on one source, and on one with ${others} others; ${rounds} rounds ` +
       `after ${WARM_UP_ROUNDS} to warm up, ${PAUSE_MS} ms of pause after each wake-up; times in ms\n`,
   );
-  const tuned = await measure({ tuned: true }, others);
+  const tuned = await measure({ tuned: true, others, rounds });
   print('settings of npm start', tuned);
-  const defaults = await measure({ tuned: false }, others);
+  const defaults = await measure({ tuned: false, others, rounds });
   print("server's defaults", defaults);
   const figures = { ...tuned.ratios, subscriptions: others, defaults: defaults.ratios };
   console.log(JSON.stringify({ bench: 'wakeup', ...figures }));
 }
 
-async function measure(settings: StageSettings, others: number): Promise<Result> {
-  const stage = await Stage.start(settings);
+async function measure({ tuned, others, rounds }: Settings): Promise<Result> {
+  const stage = await Stage.start({ tuned });
   const poster = new Poster(1);
   try {
     await stage.fill(SOURCES.crowded, others);
     await startWorkflows(stage);
     const wakeups = new WakeUps(stage, poster);
     await wakeups.takeTurns(WARM_UP_ROUNDS);
-    return toResult(await wakeups.takeTurns(ROUNDS));
+    return toResult(await wakeups.takeTurns(rounds));
   } finally {
     poster.close();
     await stage.stop();
