@@ -1,4 +1,4 @@
-// The project that the worker of `fan-out.test.ts` runs which is killed.
+// The project that the worker of `large-fan-out.test.ts` runs, which is killed.
 
 import { defineConfig, webhook } from '../nextevent.ts';
 
