@@ -1,24 +1,40 @@
 // Dispatches what is in the backlog of a source: the same match and the same signals as
 // in the ingress, for the subscriptions that were there when each event was accepted.
+//
+// Workflows are signalled in the order of the source, many at once, and the server hears up to
+// which place all are done with which events: another attempt goes on from there. What it
+// repeats, workflows drop by the event's id; and as each attempt signals a workflow from the
+// oldest event that may be missing, repeating changes no order either.
 
 import { Context, heartbeat } from '@temporalio/activity';
 
 import { retrying } from '../dispatch/failures.ts';
 import type { Lanes } from '../dispatch/lanes.ts';
-import { matchSubscribers } from '../dispatch/matcher.ts';
+import { Misses } from '../dispatch/misses.ts';
+import { sharesOf, type Known, type PlacedEvent, type Share } from '../dispatch/shares.ts';
+import { sideBySide } from '../dispatch/side-by-side.ts';
 import { CALL_MS_MAX, type SourceClient } from '../dispatch/source-client.ts';
 import { Subscribers } from '../dispatch/subscribers.ts';
-import type { Subscription, SubscriptionId } from '../events/subscription.ts';
+import type { SubscriptionId } from '../events/subscription.ts';
 import { storedEventWorkflowId, type PlacedEntry } from '../workflows/messages.ts';
 
-/** How many events are on their way at once. */
-const IN_FLIGHT_MAX = 32;
+/** How many events are loaded at once. */
+const EVENTS_AT_ONCE = 32;
+
+/**
+ * How many workflows are signalled at once: a part of what a process and a server can do, so that
+ * one event for very many holds up nothing else.
+ */
+const WORKFLOWS_AT_ONCE = 32;
 
 /** How long it may take to know every subscription: nobody waits for an answer here. */
 const READING_MS_MAX = 10_000;
 
 /** How often the server hears how far the activity is. */
 const HEARTBEAT_MS = 1_000;
+
+/** After a pause of this length the server may have begun another attempt. It does after 5 seconds. */
+const PAUSE_MS_MAX = 4_000;
 
 export interface BacklogRequest {
   readonly source: string;
@@ -30,6 +46,16 @@ export interface BacklogDeps {
   readonly client: SourceClient;
   /** Lanes that never give up: the events are acknowledged. */
   readonly lanes: Lanes;
+}
+
+/** How far an attempt is, as the next one is told. */
+export interface Progress {
+  /** So many entries are with everybody who wants them. */
+  readonly done: number;
+  /** So many that follow are with some, */
+  readonly begun: number;
+  /** which are all whose subscriptions are up to this place. */
+  readonly upTo: number;
 }
 
 export function createBacklogActivities(deps: BacklogDeps) {
@@ -45,77 +71,129 @@ export function createBacklogActivities(deps: BacklogDeps) {
           asksBesideBacklog: true,
         });
       subscribersOf.set(source, subscribers);
-      let done = Number(Context.current().info.heartbeatDetails ?? 0);
-      const beat = setInterval(() => heartbeat(done), HEARTBEAT_MS);
+      const attempt = new Attempt(source, deps);
       try {
         const { kind } = await subscribers.read();
         if (kind !== 'current') throw new Error(`the subscriptions of ${source} are unknown`);
-        while (done < entries.length) {
-          Context.current().cancellationSignal.throwIfAborted();
-          const chunk = entries.slice(done, done + IN_FLIGHT_MAX);
-          await dispatchEntries(deps, subscribers, chunk);
-          done += chunk.length;
-        }
+        // Now, because a later reading may begin anew, and knows less until it has ended.
+        const { index, suspended, version } = subscribers;
+        await attempt.dispatch(entries, { index, suspended, version });
       } finally {
-        clearInterval(beat);
+        attempt.end();
       }
     },
   };
 }
 
-/** Events are loaded side by side, and signalled in order. */
-async function dispatchEntries(
-  { client, lanes }: BacklogDeps,
-  { source, index, suspended, version }: Subscribers,
-  entries: readonly PlacedEntry[],
-): Promise<void> {
-  const load = (id: string) => retrying(CALL_MS_MAX, () => client.loadEvent(id));
-  const events = await Promise.all(
-    entries.map(({ eventId: id, storedIn = storedEventWorkflowId({ source, id }) }) =>
-      load(storedIn),
-    ),
-  );
-  const gone: SubscriptionId[] = [];
-  const refused: SubscriptionId[] = [];
-  const signals = entries.flatMap((entry, place) => {
-    const event = events[place];
-    if (event === undefined) return [];
-    const isWanted = (subscription: Subscription): boolean => isFor(entry, subscription);
-    // These took no more when its turn came.
-    for (const missed of matchSubscribers(suspended, event, isWanted).matches) {
-      refused.push(...missed.subscriptions);
+class Attempt {
+  readonly #source: string;
+  readonly #deps: BacklogDeps;
+  readonly #ended = new AbortController();
+  readonly #stopped = AbortSignal.any([Context.current().cancellationSignal, this.#ended.signal]);
+  readonly #beat = setInterval(() => this.#tell(), HEARTBEAT_MS);
+  #toldAt = performance.now();
+  #progress = toProgress(Context.current().info.heartbeatDetails);
+  /** The places of the shares that are on their way, lowest first. */
+  readonly #onTheirWay = new Set<number>();
+  #gone: SubscriptionId[] = [];
+
+  constructor(source: string, deps: BacklogDeps) {
+    this.#source = source;
+    this.#deps = deps;
+  }
+
+  async dispatch(entries: readonly PlacedEntry[], known: Known): Promise<void> {
+    const misses = new Misses(this.#source, { client: this.#deps.client, upTo: known.version });
+    while (this.#progress.done < entries.length) {
+      const from = this.#progress.done;
+      let events = await this.#load(entries.slice(from, from + EVENTS_AT_ONCE));
+      while (events.length > 0) {
+        const { done, begun, upTo } = this.#progress;
+        const part = await sharesOf(known, events, { events: begun, upTo });
+        this.#progress = { done, begun: part.events, upTo };
+        await sideBySide(this.#takeTurns(part.shares), WORKFLOWS_AT_ONCE, async (share) => {
+          await this.#signal(share, misses);
+          this.#onTheirWay.delete(share.seq);
+        });
+        this.#unregisterGone();
+        this.#progress = { done: done + part.events, begun: 0, upTo: 0 };
+        events = events.slice(part.events);
+      }
     }
-    const { matches } = matchSubscribers(index, event, isWanted);
-    return matches.map(async ({ target, subscriptions }) => {
-      const outcome = await lanes.push(target, { event, subscriptions });
-      if (outcome === 'gone') gone.push(...subscriptions);
+  }
+
+  /** Nothing more is signalled: another attempt may be at work, or all is done. */
+  end(): void {
+    clearInterval(this.#beat);
+    this.#ended.abort();
+  }
+
+  #load(entries: readonly PlacedEntry[]): Promise<PlacedEvent[]> {
+    const { client } = this.#deps;
+    return Promise.all(
+      entries.map(async (entry) => {
+        const { eventId, storedIn } = entry;
+        const workflowId = storedIn ?? storedEventWorkflowId({ source: this.#source, id: eventId });
+        return { entry, event: await retrying(CALL_MS_MAX, () => client.loadEvent(workflowId)) };
+      }),
+    );
+  }
+
+  /** Those that come in the order of their places, as long as this is the attempt that counts. */
+  *#takeTurns(shares: readonly Share[]): Iterable<Share> {
+    for (const share of shares) {
+      this.#stopAfterPause();
+      this.#stopped.throwIfAborted();
+      // Everything before it is on its way or done, so the lowest on its way tells how far it is.
+      this.#onTheirWay.add(share.seq);
+      yield share;
+    }
+  }
+
+  async #signal({ target, matched, missed }: Share, misses: Misses): Promise<void> {
+    const refused = new Map(missed);
+    const settling = matched.map(async ({ event, subscriptions }) => {
+      const outcome = await this.#deps.lanes.push(target, { event, subscriptions });
+      if (outcome === 'gone') this.#gone.push(...subscriptions);
       if (outcome === 'refused') {
         console.error(`${target.workflowId} takes no more signals: it got no ${event.id}`);
-        refused.push(...subscriptions);
+        for (const id of subscriptions) refused.set(id, (refused.get(id) ?? 0) + 1);
       }
       if (outcome === 'stuck' || outcome === 'overloaded') {
         throw new Error(`${target.workflowId} takes no signal`);
       }
     });
-  });
-  await Promise.all(signals);
-  if (gone.length > 0) await client.unregister(source, gone);
-  for (const [undeliverable, ids] of countRefused(refused)) {
-    await client.suspend(source, { ids, undeliverable, upTo: version });
+    await Promise.all(settling);
+    // Before it counts as done, so that what was missed is counted by this attempt or the next.
+    if (refused.size > 0) await misses.report(refused);
+  }
+
+  #unregisterGone(): void {
+    const gone = [...new Set(this.#gone)];
+    this.#gone = [];
+    // Not waited for: at worst the next event finds again that they are gone.
+    if (gone.length > 0) this.#deps.client.unregister(this.#source, gone).catch(() => {});
+  }
+
+  #tell(): void {
+    this.#stopAfterPause();
+    this.#toldAt = performance.now();
+    const [lowest] = this.#onTheirWay;
+    const { upTo, ...progress } = this.#progress;
+    heartbeat({ ...progress, upTo: lowest === undefined ? upTo : Math.max(upTo, lowest - 1) });
+  }
+
+  /**
+   * A process that was stopped for a while goes on where it was, while the server has given its
+   * work to another. Repeating does no harm, but only as far back as workflows remember.
+   */
+  #stopAfterPause(): void {
+    if (performance.now() - this.#toldAt < PAUSE_MS_MAX) return;
+    this.#ended.abort(new Error(`the worker stood still for more than ${PAUSE_MS_MAX} ms`));
   }
 }
 
-/** Those that missed as many events each, by how many. */
-function countRefused(refused: readonly SubscriptionId[]): Map<number, SubscriptionId[]> {
-  const counts = new Map<SubscriptionId, number>();
-  for (const id of refused) counts.set(id, (counts.get(id) ?? 0) + 1);
-  const byCount = new Map<number, SubscriptionId[]>();
-  for (const [id, count] of counts) byCount.set(count, [...(byCount.get(count) ?? []), id]);
-  return byCount;
-}
-
-/** Whether the event has yet to reach the subscription: it was there, and nobody has tried. */
-function isFor(entry: PlacedEntry, { seq, workflowId }: Subscription): boolean {
-  if (seq > entry.place) return false;
-  return seq > entry.after || entry.leftOver?.includes(workflowId) === true;
+/** Before there was more to tell it was the number of entries that are done. */
+function toProgress(details: Progress | number | undefined): Progress {
+  return typeof details === 'object' ? details : { done: details ?? 0, begun: 0, upTo: 0 };
 }

@@ -3,7 +3,11 @@
 // Imported when it is run: some start Temporal's runtime, which is not for the others.
 const benches: Readonly<Record<string, () => Promise<void>>> = {
   churn: async () => (await import('./churn.ts')).churn(),
+  fanout: async () => (await import('./fanout.ts')).fanout(),
+  ingest: async () => (await import('./ingest.ts')).ingest(),
   match: async () => (await import('./match.ts')).match(),
+  subscribe: async () => (await import('./subscribe.ts')).subscribing(),
+  throughput: async () => (await import('./throughput.ts')).throughput(),
   verify: async () => (await import('./verify.ts')).verify(),
   wakeup: async () => (await import('./wakeup.ts')).wakeup(),
 };

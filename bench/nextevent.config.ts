@@ -1,10 +1,23 @@
 import { defineConfig, webhook } from 'nextevent';
 
 import { resumed } from './resumed.ts';
+import { signalBareSource } from './signal-bare-source.ts';
+
+const SOURCES = [
+  'bench',
+  'crowded',
+  'throughput',
+  'one',
+  'some',
+  'masses',
+  'aside',
+  'idle',
+  'many',
+];
 
 export default defineConfig({
-  workflowsPath: './workflows.ts',
-  activities: { resumed },
+  workflowsPath: './all-workflows.ts',
+  activities: { resumed, signalBareSource },
   taskQueue: 'bench',
-  sources: { bench: webhook({ verify: 'none' }) },
+  sources: Object.fromEntries(SOURCES.map((name) => [name, webhook({ verify: 'none' })])),
 });

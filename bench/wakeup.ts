@@ -1,30 +1,32 @@
 // How long it takes to wake a workflow through the ingress, against the bare
 // `client.workflow.signal`: from the call to the acknowledgement, and from the call to the
-// first line of workflow code after the wait.
+// first line of workflow code after the wait. And how long it takes on a source on which very many
+// others wait.
 //
 // Three processes beside the server, as in production: the worker, the ingress, and this one,
 // which posts and signals. The clock is this process's alone: a workflow that goes on says so
-// by a local activity, and the worker passes that on as a message, for both kinds alike. They
-// take turns round by round, so that whatever else the machine does hits both.
+// by a local activity, and the worker passes that on as a message, for all kinds alike. They
+// take turns round by round, so that whatever else the machine does hits all of them.
 
-import { Agent, request } from 'node:http';
-import { fileURLToPath } from 'node:url';
-
-import type { Client } from '@temporalio/client';
-
-import { startProcess, startServer, type TestProcess } from '../test/harness.ts';
-import type { Resumed } from './resumed.ts';
+import { numberOption } from './options.ts';
+import { Poster, Stage, type StageSettings } from './stage.ts';
 import { ratioOf, round, summarise, type Summary } from './statistics.ts';
 import type { Wake } from './wake.ts';
+import type { Waiting } from './workflows.ts';
 
 const WORKFLOWS = 10;
 const WARM_UP_ROUNDS = 60;
 const ROUNDS = 500;
 const PAUSE_MS = 50;
-const RESUME_MS_MAX = 30_000;
 
-const KINDS = ['event', 'signal'] as const;
-type Kind = Wake['by'];
+/** How many others wait on the crowded source. */
+const OTHERS = 100_000;
+
+const KINDS = ['event', 'crowded', 'signal'] as const;
+type Kind = (typeof KINDS)[number];
+
+/** The sources that are posted to. */
+const SOURCES = { event: 'bench', crowded: 'crowded' } as const;
 
 /** Milliseconds after the call. */
 interface Timing {
@@ -32,85 +34,87 @@ interface Timing {
   readonly resumedMs: number;
 }
 
+interface Settings extends StageSettings {
+  readonly others: number;
+  readonly rounds: number;
+}
+
 interface Result {
   readonly resumed: Readonly<Record<Kind, Summary>>;
   readonly acknowledged: Readonly<Record<Kind, Summary>>;
   readonly ratios: Readonly<
-    Record<'resume_ratio_p50' | 'resume_ratio_p99' | 'ack_ratio_p50', number>
+    Record<
+      'resume_ratio_p50' | 'resume_ratio_p99' | 'ack_ratio_p50' | 'resume_ratio_100k_to_10',
+      number
+    >
   >;
 }
 
-/** Measures with the settings of `npm start`, then with the server's defaults, and prints both. */
+/**
+ * Measures with the settings of `npm start`, then with the server's defaults, and prints both.
+ * `--subscriptions N` for another number of others than 100,000, `--rounds N` for another number of
+ * rounds than 500.
+ */
 export async function wakeup(): Promise<void> {
+  const others = numberOption('subscriptions', OTHERS);
+  const rounds = numberOption('rounds', ROUNDS);
   console.log(
-    `${WORKFLOWS} waiting workflows on one source; ${ROUNDS} rounds after ${WARM_UP_ROUNDS} to ` +
-      `warm up, ${PAUSE_MS} ms of pause after each wake-up; times in ms\n`,
+    `${WORKFLOWS} waiting workflows on one source, and on one with ${others} others; ${rounds} rounds ` +
+      `after ${WARM_UP_ROUNDS} to warm up, ${PAUSE_MS} ms of pause after each wake-up; times in ms\n`,
   );
-  const tuned = await measure({ tuned: true });
+  const tuned = await measure({ tuned: true, others, rounds });
   print('settings of npm start', tuned);
-  const defaults = await measure({ tuned: false });
+  const defaults = await measure({ tuned: false, others, rounds });
   print("server's defaults", defaults);
-  console.log(JSON.stringify({ bench: 'wakeup', ...tuned.ratios, defaults: defaults.ratios }));
+  const figures = { ...tuned.ratios, subscriptions: others, defaults: defaults.ratios };
+  console.log(JSON.stringify({ bench: 'wakeup', ...figures }));
 }
 
-async function measure(settings: { readonly tuned: boolean }): Promise<Result> {
-  const server = await startServer(settings);
-  const env = {
-    TEMPORAL_ADDRESS: server.address,
-    NEXTEVENT_CONFIG: fileURLToPath(new URL('nextevent.config.ts', import.meta.url)),
-  };
-  const worker = await startProcess('worker', env);
-  const ingress = await startProcess('ingress', env);
+async function measure({ tuned, others, rounds }: Settings): Promise<Result> {
+  const stage = await Stage.start({ tuned });
+  const poster = new Poster(1);
   try {
-    const wakeups = new WakeUps(server.client, worker, ingress);
-    await wakeups.startWorkflows();
+    await stage.fill(SOURCES.crowded, others);
+    await startWorkflows(stage);
+    const wakeups = new WakeUps(stage, poster);
     await wakeups.takeTurns(WARM_UP_ROUNDS);
-    return toResult(await wakeups.takeTurns(ROUNDS));
+    return toResult(await wakeups.takeTurns(rounds));
   } finally {
-    await ingress.kill();
-    await worker.kill();
-    await server.stop();
+    poster.close();
+    await stage.stop();
+  }
+}
+
+async function startWorkflows(stage: Stage): Promise<void> {
+  for (const by of KINDS) {
+    const inputs = new Map<string, Waiting>();
+    for (let workflow = 0; workflow < WORKFLOWS; workflow += 1) {
+      const source = by === 'signal' ? undefined : SOURCES[by];
+      inputs.set(`${by}-${workflow}`, { by, workflow, ...(source && { source }) });
+    }
+    await stage.startAll(by === 'signal' ? 'waitForSignals' : 'waitForEvents', inputs);
+    await stage.resumed({ by, round: 0 }, WORKFLOWS);
   }
 }
 
 class WakeUps {
-  readonly #client: Client;
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  readonly #ingressUrl: string;
-  readonly #awaited = new Map<string, (at: number) => void>();
+  readonly #stage: Stage;
+  readonly #poster: Poster;
   #round = 0;
 
-  constructor(client: Client, worker: TestProcess, ingress: TestProcess) {
-    this.#client = client;
-    this.#ingressUrl = `${ingress.url}/webhooks/bench`;
-    worker.child.on('message', (message: Resumed) => {
-      const at = performance.now();
-      if (message.type === 'resumed') this.#awaited.get(toKey(message.wake))?.(at);
-    });
-  }
-
-  async startWorkflows(): Promise<void> {
-    const names = { event: 'waitForEvents', signal: 'waitForSignals' };
-    for (const by of KINDS) {
-      for (let workflow = 0; workflow < WORKFLOWS; workflow += 1) {
-        const ready = this.#resumed({ by, workflow, round: 0 });
-        await this.#client.workflow.start(names[by], {
-          workflowId: `${by}-${workflow}`,
-          taskQueue: 'bench',
-          args: [workflow],
-        });
-        await ready;
-      }
-    }
+  constructor(stage: Stage, poster: Poster) {
+    this.#stage = stage;
+    this.#poster = poster;
   }
 
   /** Wakes one workflow of each kind per round. Who comes first changes. */
   async takeTurns(rounds: number): Promise<Record<Kind, Timing[]>> {
-    const timings: Record<Kind, Timing[]> = { event: [], signal: [] };
+    const timings: Record<Kind, Timing[]> = { event: [], crowded: [], signal: [] };
     for (let count = 0; count < rounds; count += 1) {
       this.#round += 1;
       const workflow = this.#round % WORKFLOWS;
-      for (const by of this.#round % 2 === 0 ? KINDS : KINDS.toReversed()) {
+      const first = this.#round % KINDS.length;
+      for (const by of [...KINDS.slice(first), ...KINDS.slice(0, first)]) {
         timings[by].push(await this.#wake({ by, workflow, round: this.#round }));
         await sleep(PAUSE_MS);
       }
@@ -118,50 +122,28 @@ class WakeUps {
     return timings;
   }
 
-  async #wake(wake: Wake): Promise<Timing> {
-    const resumed = this.#resumed(wake);
+  async #wake(wake: Wake & { readonly by: Kind }): Promise<Timing> {
+    const resumed = this.#stage.resumed(wake, 1);
     const calledAt = performance.now();
-    const acknowledged = wake.by === 'event' ? this.#post(wake) : this.#signal(wake);
-    const acknowledgedAt = acknowledged.then(() => performance.now());
-    return {
-      acknowledgedMs: (await acknowledgedAt) - calledAt,
-      resumedMs: (await resumed) - calledAt,
-    };
-  }
-
-  #resumed(wake: Wake): Promise<number> {
-    return new Promise((resolve, reject) => {
-      const key = toKey(wake);
-      const timer = setTimeout(() => reject(new Error(`${key} never resumed`)), RESUME_MS_MAX);
-      this.#awaited.set(key, (at) => {
-        clearTimeout(timer);
-        this.#awaited.delete(key);
-        resolve(at);
-      });
-    });
+    await (wake.by === 'signal' ? this.#signal(wake) : this.#post(SOURCES[wake.by], wake));
+    const acknowledgedMs = performance.now() - calledAt;
+    return { acknowledgedMs, resumedMs: (await resumed) - calledAt };
   }
 
   async #signal(wake: Wake): Promise<void> {
-    await this.#client.workflow.getHandle(`signal-${wake.workflow}`).signal('wake', wake);
+    const workflowId = `${wake.by}-${wake.workflow}`;
+    await this.#stage.client.workflow.getHandle(workflowId).signal('wake', wake);
   }
 
-  #post(wake: Wake): Promise<void> {
-    const body = JSON.stringify(wake);
-    const headers = { 'content-type': 'application/json', 'content-length': body.length };
-    const options = { method: 'POST', agent: this.#agent, headers };
-    return new Promise((resolve, reject) => {
-      const posting = request(this.#ingressUrl, options, (response) => {
-        if (response.statusCode !== 202) reject(new Error(`answer ${response.statusCode}`));
-        response.on('end', resolve).resume();
-      });
-      posting.on('error', reject).end(body);
-    });
+  async #post(source: string, wake: Wake): Promise<void> {
+    await this.#poster.post({ url: this.#stage.urlOf(source), body: JSON.stringify(wake) });
   }
 }
 
 function toResult(timings: Readonly<Record<Kind, readonly Timing[]>>): Result {
   const summaries = (kind: keyof Timing): Record<Kind, Summary> => ({
     event: summarise(timings.event.map((timing) => timing[kind])),
+    crowded: summarise(timings.crowded.map((timing) => timing[kind])),
     signal: summarise(timings.signal.map((timing) => timing[kind])),
   });
   const resumed = summaries('resumedMs');
@@ -175,6 +157,7 @@ function toResult(timings: Readonly<Record<Kind, readonly Timing[]>>): Result {
       resume_ratio_p50: round(resumeRatio.p50),
       resume_ratio_p99: round(resumeRatio.p99),
       ack_ratio_p50: round(ackRatio.p50),
+      resume_ratio_100k_to_10: round(ratioOf(resumed.crowded, resumed.event).p50),
     },
   };
 }
@@ -183,6 +166,7 @@ function print(settings: string, { resumed, acknowledged }: Result): void {
   console.log(settings);
   console.table({
     'POST to the ingress': toRow(resumed.event, acknowledged.event),
+    '... with many others': toRow(resumed.crowded, acknowledged.crowded),
     'client.workflow.signal': toRow(resumed.signal, acknowledged.signal),
     ratio: toRow(
       ratioOf(resumed.event, resumed.signal),
@@ -198,10 +182,6 @@ function toRow(resumed: Summary, acknowledged: Summary): Record<string, number> 
     'acknowledged p50': round(acknowledged.p50),
     'acknowledged p99': round(acknowledged.p99),
   };
-}
-
-function toKey({ by, workflow, round: number }: Wake): string {
-  return `${by}-${workflow}-${number}`;
 }
 
 function sleep(ms: number): Promise<void> {

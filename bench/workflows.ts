@@ -13,10 +13,17 @@ const activities = proxyLocalActivities<{ resumed: typeof resumed }>({
   startToCloseTimeout: '10 seconds',
 });
 
+export interface Waiting {
+  readonly by: string;
+  readonly workflow: number;
+  /** Of those that wait for events. */
+  readonly source?: string;
+}
+
 /** Waits through this library. */
-export async function waitForEvents(workflow: number): Promise<void> {
-  const wakes = await subscribe('bench', cel`data.body.json.workflow == ${workflow}`);
-  await activities.resumed({ by: 'event', workflow, round: 0 });
+export async function waitForEvents({ by, workflow, source = '' }: Waiting): Promise<void> {
+  const wakes = await subscribe(source, cel`data.body.json.workflow == ${workflow}`);
+  await activities.resumed({ by, workflow, round: 0 });
   for (;;) {
     const event = await nextEvent<{ body: { json: Wake } }>(wakes);
     await activities.resumed(event.data.body.json);
@@ -24,12 +31,12 @@ export async function waitForEvents(workflow: number): Promise<void> {
 }
 
 /** Waits as a workflow does without this library. */
-export async function waitForSignals(workflow: number): Promise<void> {
+export async function waitForSignals({ by, workflow }: Waiting): Promise<void> {
   const wakes: Wake[] = [];
   setHandler(wakeSignal, (wake) => {
     wakes.push(wake);
   });
-  await activities.resumed({ by: 'signal', workflow, round: 0 });
+  await activities.resumed({ by, workflow, round: 0 });
   for (;;) {
     await condition(() => wakes.length > 0);
     for (const wake of wakes.splice(0)) await activities.resumed(wake);

@@ -11,8 +11,11 @@ const HISTORY_BYTES_MAX = 45 * 1024 * 1024;
 /** A workflow's history is looked at again after so many bytes were sent to it. */
 const LOOK_AFTER_BYTES = 1024 * 1024;
 
-/** Of so many workflows it is remembered how much they were sent. */
-const REMEMBERED_MAX = 10_000;
+/**
+ * Of so many workflows it is remembered how much they were sent: more than one event is for, or
+ * those that come first would be forgotten by the time that the next event comes.
+ */
+const REMEMBERED_MAX = 100_000;
 
 /** Keeps signals from a workflow whose history has no room for them. */
 export class HistoryGuard {

@@ -13,8 +13,11 @@ import { HistoryGuard } from './history-guard.ts';
 /** The most that one signal carries, in bytes of JSON; or one event, if that is larger. */
 export const BATCH_BYTES_MAX = 1024 * 1024;
 
-/** How many signals are on their way at once. */
+/** How many signals are on their way at once, */
 const SIGNALS_MAX = 128;
+
+/** ... and how many of them are of one source: the others need not wait for it. */
+const SIGNALS_PER_SOURCE_MAX = 64;
 
 /** How long one attempt to signal may take. */
 const ATTEMPT_MS_MAX = 1_500;
@@ -47,7 +50,7 @@ export class Lanes {
   readonly #client: Client;
   readonly #giveUpMs: number;
   readonly #lanes = new Map<string, Lane>();
-  readonly #slots = new Slots(SIGNALS_MAX);
+  readonly #slots = new Slots();
   readonly #guard: HistoryGuard;
 
   /** A workflow that takes no signal for `giveUpMs` is `stuck`. */
@@ -72,11 +75,12 @@ export class Lanes {
   }
 
   async #drain(lane: Lane, key: string): Promise<void> {
-    while (lane.waiting.length > 0) {
-      await this.#slots.take();
+    for (let [first] = lane.waiting; first !== undefined; [first] = lane.waiting) {
+      const { source } = first.matched.event;
+      await this.#slots.take(source);
       const batch = takeBatch(lane);
       const outcome = await this.#signal(lane.target, batch);
-      this.#slots.free();
+      this.#slots.free(source);
       if (outcome === 'stuck' || outcome === 'overloaded') batch.push(...lane.waiting.splice(0));
       for (const { settle } of batch) settle(outcome);
     }
@@ -130,23 +134,44 @@ export function bytesOf(event: Event): number {
   return bytes;
 }
 
-/** A counting semaphore. */
+/** A counting semaphore. Sources that wait for it take turns. */
 class Slots {
-  #free: number;
-  readonly #waiting: Array<() => void> = [];
+  #free = SIGNALS_MAX;
+  readonly #taken = new Map<string, number>();
+  /** Whose turn is next comes first. */
+  readonly #waiting = new Map<string, Array<() => void>>();
 
-  constructor(free: number) {
-    this.#free = free;
+  take(source: string): Promise<void> {
+    return new Promise((resolve) => {
+      const waiting = this.#waiting.get(source);
+      if (waiting) waiting.push(resolve);
+      else this.#waiting.set(source, [resolve]);
+      this.#give();
+    });
   }
 
-  async take(): Promise<void> {
-    if (this.#free > 0) this.#free -= 1;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  free(source: string): void {
+    const taken = this.#takenBy(source) - 1;
+    if (taken > 0) this.#taken.set(source, taken);
+    else this.#taken.delete(source);
+    this.#free += 1;
+    this.#give();
   }
 
-  free(): void {
-    const next = this.#waiting.shift();
-    if (next) next();
-    else this.#free += 1;
+  #give(): void {
+    for (const [source, waiting] of this.#waiting) {
+      if (this.#free === 0) return;
+      if (this.#takenBy(source) >= SIGNALS_PER_SOURCE_MAX) continue;
+      this.#free -= 1;
+      this.#taken.set(source, this.#takenBy(source) + 1);
+      this.#waiting.delete(source);
+      waiting.shift()?.();
+      // At the end it comes up again in this loop, once all others have had their turn.
+      if (waiting.length > 0) this.#waiting.set(source, waiting);
+    }
+  }
+
+  #takenBy(source: string): number {
+    return this.#taken.get(source) ?? 0;
   }
 }

@@ -8,6 +8,8 @@ import type { Target } from './lanes.ts';
 /** A workflow with those of its subscriptions that want the event. */
 export interface Match {
   readonly target: Target;
+  /** The place of the first of them in the order of the source. */
+  readonly seq: number;
   readonly subscriptions: readonly SubscriptionId[];
 }
 
@@ -23,15 +25,20 @@ export function matchSubscribers(
   event: Event,
   isAskedFor: (subscription: Subscription) => boolean,
 ): Matches {
-  const matches = new Map<string, { target: Target; subscriptions: SubscriptionId[] }>();
+  const matches = new Map<
+    string,
+    { target: Target; seq: number; subscriptions: SubscriptionId[] }
+  >();
   const { matched, failed } = index.match(event);
   for (const subscription of matched) {
     if (!isAskedFor(subscription)) continue;
-    const { workflowId, firstRunId, id } = subscription;
+    const { workflowId, firstRunId, id, seq } = subscription;
     const key = `${workflowId}\0${firstRunId}`;
     const match = matches.get(key);
-    if (match) match.subscriptions.push(id);
-    else matches.set(key, { target: { workflowId, firstRunId }, subscriptions: [id] });
+    if (match) {
+      match.subscriptions.push(id);
+      match.seq = Math.min(match.seq, seq);
+    } else matches.set(key, { target: { workflowId, firstRunId }, seq, subscriptions: [id] });
   }
   return {
     matches: [...matches.values()],

@@ -140,7 +140,7 @@ export class SourceDispatcher {
     this.#keepFresh();
     const arrival = toArrival(event);
     this.#open.add(arrival);
-    if (this.#hasLeave(arrival)) this.#match(arrival);
+    if (this.#hasLeave(arrival) && !this.#match(arrival)) this.#decide(arrival, 'slow');
     const before = this.#settled;
     const settled = new Deferred<void>();
     const settle = (): void => settled.resolve();

@@ -3,15 +3,15 @@
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 
-import type { WorkflowHandle } from '@temporalio/client';
+import { Client, type WorkflowHandle } from '@temporalio/client';
 import proto from '@temporalio/proto';
 
-import { createDispatcher } from '../dispatch/dispatcher.ts';
+import { connectWithoutRetry, createDispatcher } from '../dispatch/dispatcher.ts';
+import { Lanes } from '../dispatch/lanes.ts';
 import { SourceClient } from '../dispatch/source-client.ts';
+import { FAN_OUT_MAX } from '../dispatch/source-dispatcher.ts';
 import type { Event } from '../events/event.ts';
 import {
   startApp,
@@ -22,6 +22,7 @@ import {
   type TestApp,
   type TestServer,
 } from './harness.ts';
+import { farFrom } from './far.ts';
 import { SIGNALS_PER_RUN } from '../workflows/source.ts';
 import { historyOf, NO_WARM_UP, warmUp } from './observe.ts';
 
@@ -176,6 +177,35 @@ describe('An event', { timeout: 300_000 }, () => {
   });
 });
 
+describe('Signals', { timeout: 120_000 }, () => {
+  test('of one source for very many leave room for those of others', async () => {
+    const far = await farFrom(server.address, ROUND_TRIP_MS);
+    const connection = await connectWithoutRetry({ address: far.address });
+    try {
+      const lanes = new Lanes(new Client({ connection, namespace: 'default' }), 60_000);
+      let settled = 0;
+      const pushing = Array.from({ length: 2 * FAN_OUT_MAX }, async () => {
+        // Of nobody: what becomes of it takes one trip all the same.
+        assert.equal(await push(lanes, 'busy'), 'gone');
+        settled += 1;
+      });
+      assert.equal(await push(lanes, 'quiet'), 'gone');
+      const earlier = settled;
+      await Promise.all(pushing);
+      assert.ok(earlier < FAN_OUT_MAX / 2, `${earlier} were before it`);
+    } finally {
+      await connection.close();
+      await far.close();
+    }
+  });
+});
+
+/** What becomes of an event for a workflow that is not there. */
+function push(lanes: Lanes, source: string) {
+  const target = { workflowId: `nobody-${randomUUID()}`, firstRunId: '' };
+  return lanes.push(target, { event: eventOf(source, randomUUID(), 'one'), subscriptions: [] });
+}
+
 function sourceOf(size: number): string {
   return `crowd-of-${size}`;
 }
@@ -226,30 +256,4 @@ function medianOf(values: readonly number[]): number {
 function eventOf(source: string, id: string, key: string): Event {
   const data = { body: { json: { [key]: true } } };
   return { id, source, type: 'post', time: new Date().toISOString(), data };
-}
-
-/** A way to a server that is as long as this. */
-async function farFrom(address: string, roundTripMs: number) {
-  const [host, port] = address.split(':');
-  const sockets = new Set<Socket>();
-  const carry = (from: Socket, to: Socket): void => {
-    sockets.add(from);
-    from.on('data', (chunk) => setTimeout(() => to.writable && to.write(chunk), roundTripMs / 2));
-    from.on('close', () => to.destroy());
-    from.on('error', () => to.destroy());
-  };
-  const listener = createServer((near) => {
-    const there = connect(Number(port), host);
-    carry(near, there);
-    carry(there, near);
-  }).listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  return {
-    address: `127.0.0.1:${(listener.address() as AddressInfo).port}`,
-    async close() {
-      for (const socket of sockets) socket.destroy();
-      listener.close();
-      await once(listener, 'close');
-    },
-  };
 }

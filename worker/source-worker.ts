@@ -18,6 +18,12 @@ import { PATIENT } from './patient.ts';
 /** After the end of a worker, its sources wait so long for it, in milliseconds, before another has them. */
 const STICKY_MS_MAX = 5_000;
 
+/**
+ * Its activities' heartbeats are passed on this often. The SDK's own rule, after 4 of the 5 seconds
+ * that they may be late, begins a second attempt on a busy machine, and tells where it was late.
+ */
+const HEARTBEAT_MS = 1_000;
+
 export interface SourceWorkerOptions {
   readonly connection: NativeConnection;
   /** Of the same namespace, on a connection of its own that `connectWithoutRetry` has made. */
@@ -50,6 +56,7 @@ export async function createSourceWorker(options: SourceWorkerOptions): Promise<
     workflowBundle: workflowBundle ?? (await bundleSourceWorkflows()),
     stickyQueueScheduleToStartTimeout: STICKY_MS_MAX,
     ...PATIENT,
+    maxHeartbeatThrottleInterval: HEARTBEAT_MS,
     activities: {
       ...createBacklogActivities({
         client: sources,
