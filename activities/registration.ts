@@ -3,6 +3,11 @@
 import { ApplicationFailure } from '@temporalio/common';
 
 import type { SourceClient } from '../dispatch/source-client.ts';
+import {
+  describeAccess,
+  UNINDEXED_COST_MAX,
+  UnindexedFilterQuotaError,
+} from '../events/filter-access.ts';
 import { compileFilter } from '../events/filter.ts';
 import type { Registration, SubscriptionId } from '../events/subscription.ts';
 import { HOT_BYTES_MAX, STATE_BYTES_MAX, type StateSizes } from './state-sizes.ts';
@@ -38,10 +43,10 @@ export function createRegistrationActivities(deps: RegistrationDeps) {
   return {
     /** Checks the source and the filter; durable in the source workflow once it returns. */
     async nexteventRegister(request: RegistrationRequest): Promise<Registered> {
-      const { source: name, ...registration } = request;
-      const source = refusing(request, () => resolveSource(name));
-      refusing(request, () => compileFilter(registration.filter));
-      await admit(source, JSON.stringify(registration).length);
+      const source = refusing(request, () => resolveSource(request.source));
+      refusing(request, () => compileFilter(request.filter));
+      const registration = toRegistration(request);
+      await admit(sizes, request, { source, registration });
       await client.register(source, { registrations: [registration] });
       // The subscription does not depend on it.
       return { source, isSearchable: await isSearchable().catch(() => false) };
@@ -50,9 +55,9 @@ export function createRegistrationActivities(deps: RegistrationDeps) {
     /** For a workflow whose sources may have dropped or suspended what it holds. */
     async nexteventRegisterAgain(requests: readonly RegistrationRequest[]): Promise<void> {
       const bySource = new Map<string, Registration[]>();
-      for (const { source: name, resolved, ...registration } of requests) {
-        const source = resolved ?? nameOf(name);
-        bySource.set(source, [...(bySource.get(source) ?? []), registration]);
+      for (const request of requests) {
+        const source = request.resolved ?? nameOf(request.source);
+        bySource.set(source, [...(bySource.get(source) ?? []), toRegistration(request)]);
       }
       for (const [source, registrations] of bySource) {
         await client.register(source, { registrations, again: true });
@@ -71,20 +76,6 @@ export function createRegistrationActivities(deps: RegistrationDeps) {
     },
   };
 
-  /** Counts what is about to be registered, if its source has room for it. */
-  async function admit(source: string, bytes: number): Promise<void> {
-    const size = await sizes.of(source);
-    if (size.bytes + bytes > STATE_BYTES_MAX) {
-      const message = `source "${source}" holds ${size.bytes} bytes, at most ${STATE_BYTES_MAX}`;
-      throw ApplicationFailure.nonRetryable(message, 'SourceFullError');
-    }
-    // It is tried again until there is room.
-    if (size.hotBytes + bytes > HOT_BYTES_MAX) {
-      throw new Error(`source "${source}" has to move what it holds to a segment first`);
-    }
-    await sizes.add(source, bytes);
-  }
-
   function groupBySource(held: readonly Held[]): Map<string, SubscriptionId[]> {
     const ids = new Map<string, SubscriptionId[]>();
     for (const { id, source: name, resolved } of held) {
@@ -101,6 +92,52 @@ export function createRegistrationActivities(deps: RegistrationDeps) {
     } catch {
       return name;
     }
+  }
+}
+
+interface Admitted {
+  readonly source: string;
+  readonly registration: Registration;
+}
+
+/** Counts what is about to be registered, if its source has room for it. */
+async function admit(
+  sizes: StateSizes,
+  request: RegistrationRequest,
+  { source, registration }: Admitted,
+): Promise<void> {
+  const bytes = JSON.stringify(registration).length;
+  const { unindexed = 0 } = registration;
+  const size = await sizes.of(source);
+  if (unindexed > 0 && size.unindexed + unindexed > UNINDEXED_COST_MAX) {
+    refusing(request, () => {
+      throw new UnindexedFilterQuotaError(source);
+    });
+  }
+  if (size.bytes + bytes > STATE_BYTES_MAX) {
+    const message = `source "${source}" holds ${size.bytes} bytes, at most ${STATE_BYTES_MAX}`;
+    throw ApplicationFailure.nonRetryable(message, 'SourceFullError');
+  }
+  // It is tried again until there is room.
+  if (size.hotBytes + bytes > HOT_BYTES_MAX) {
+    throw new Error(`source "${source}" has to move what it holds to a segment first`);
+  }
+  await sizes.add(source, bytes, unindexed);
+}
+
+/** With what its filter costs every event. One that was accepted once stays accepted. */
+function toRegistration(request: RegistrationRequest): Registration {
+  const { source: _source, resolved: _resolved, ...registration } = request;
+  const unindexed = costOf(registration.filter);
+  return { ...registration, ...(unindexed > 0 && { unindexed }) };
+}
+
+function costOf(filter: string): number {
+  try {
+    return describeAccess(filter).cost;
+  } catch {
+    // Another version of this program has accepted it.
+    return 0;
   }
 }
 

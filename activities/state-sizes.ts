@@ -21,7 +21,7 @@ export interface StateSize {
   readonly bytes: number;
   /** Of what is not in segments. */
   readonly hotBytes: number;
-  /** How many of its subscriptions no index serves. */
+  /** What filters cost every event that no index serves. */
   readonly unindexed: number;
 }
 
@@ -52,11 +52,15 @@ export class StateSizes {
   }
 
   /** Counts what is about to be added. */
-  async add(source: string, bytes: number): Promise<void> {
+  async add(source: string, bytes: number, unindexed: number): Promise<void> {
     const reading = await this.#readings.get(source);
     if (reading === undefined) return;
     const { size } = reading;
-    reading.size = { ...size, bytes: size.bytes + bytes, hotBytes: size.hotBytes + bytes };
+    reading.size = {
+      bytes: size.bytes + bytes,
+      hotBytes: size.hotBytes + bytes,
+      unindexed: size.unindexed + unindexed,
+    };
   }
 
   async #read(source: string): Promise<Reading> {

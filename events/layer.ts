@@ -77,7 +77,7 @@ export function tallyOf(subscription: Subscription): Tally {
   return {
     subscriptions: 1,
     suspended: subscription.suspended ? 1 : 0,
-    unindexed: subscription.unindexed ? 1 : 0,
+    unindexed: subscription.unindexed ?? 0,
     operations: 0,
     bytes: bytesOf(subscription),
   };
@@ -91,14 +91,14 @@ export function tallyOfOperations(operations: readonly Operation[]): Tally {
   return {
     subscriptions,
     suspended: operations.at(-1)?.kind === 'suspend' ? 1 : 0,
-    unindexed: subscriptions > 0 && operations.some(isUnindexed) ? 1 : 0,
+    unindexed: subscriptions > 0 ? Math.max(...operations.map(unindexedOf)) : 0,
     operations: isRegistration ? 0 : 1,
     bytes: operations.reduce((sum, operation) => sum + bytesOfOperation(operation), 0),
   };
 }
 
-function isUnindexed(operation: Operation): boolean {
-  return 'subscription' in operation && operation.subscription.unindexed === true;
+function unindexedOf(operation: Operation): number {
+  return 'subscription' in operation ? (operation.subscription.unindexed ?? 0) : 0;
 }
 
 function bytesOf({ id, filter, workflowId, firstRunId }: Subscription): number {

@@ -12,8 +12,8 @@ export interface Registration {
   readonly firstRunId: string;
   /** Tells the run that registered it from the others of its workflow: see `runTag`. */
   readonly run?: string;
-  /** No index serves its filter: it is evaluated for every event. */
-  readonly unindexed?: true;
+  /** What it costs every event that no index serves its filter. */
+  readonly unindexed?: number;
 }
 
 /** A running workflow's interest in a source. */

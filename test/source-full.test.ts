@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test';
 import { createRegistrationActivities } from '../activities/registration.ts';
 import { HOT_BYTES_MAX, STATE_BYTES_MAX, StateSizes } from '../activities/state-sizes.ts';
 import { SourceClient } from '../dispatch/source-client.ts';
+import { UNINDEXED_COST_MAX } from '../events/filter-access.ts';
 import { FILTER_LENGTH_MAX } from '../events/filter.ts';
 import {
   SOURCE_TASK_QUEUE,
@@ -30,6 +31,33 @@ test('a source that holds all that it can refuses one more', async () => {
 test('a source with much on its way to segments has to be asked again', async () => {
   await startSource('busy', { stateBytes: HOT_BYTES_MAX, hotBytes: HOT_BYTES_MAX });
   await assert.rejects(register('busy'), /^Error: source "busy" has to move what it holds/);
+});
+
+test('a source with as many filters as it can that no index serves takes others, and those again', async () => {
+  await startSource('scanned', { stateBytes: 0, hotBytes: 0, unindexed: UNINDEXED_COST_MAX });
+  await assert.rejects(register('scanned', 'data.amount > 10'), {
+    type: 'UnindexedFilterQuotaError',
+    nonRetryable: true,
+    message: /path == 'value'.*subscribing to scanned with filter "data.amount > 10"/s,
+  });
+  await register('scanned', "data.id == 'A-1' && data.amount > 10");
+  await registering().nexteventRegisterAgain([requestFor('scanned', 'data.amount > 10')]);
+});
+
+test('what filters cost that no index serves is counted', async () => {
+  const app = await startApp(server, { sources: ['counting'] });
+  try {
+    const client = new SourceClient(app.client);
+    for (const filter of ['data.amount > 10', "data.text.matches('a+')", "data.id == 'A-1'"]) {
+      await register('counting', filter);
+    }
+    await until('they are counted', async () => {
+      const { subscriptions, unindexed } = (await client.describe('counting'))?.memo ?? {};
+      return subscriptions === 3 && unindexed === 11;
+    });
+  } finally {
+    await app.stop();
+  }
 });
 
 test('who subscribes while a source moves what it holds gets what is posted after', async () => {
@@ -66,16 +94,22 @@ async function startSource(source: string, bytes: Record<string, number>): Promi
   });
 }
 
-function register(source: string) {
+function register(source: string, filter = '') {
+  return registering().nexteventRegister(requestFor(source, filter));
+}
+
+function registering() {
   const client = new SourceClient(server.client);
-  const activities = createRegistrationActivities({
+  return createRegistrationActivities({
     client,
     sizes: new StateSizes(client),
     isSearchable: () => Promise.resolve(false),
     resolveSource: (name) => name,
   });
-  const request = { source, id: randomUUID(), filter: '', workflowId: '', firstRunId: '' };
-  return activities.nexteventRegister(request);
+}
+
+function requestFor(source: string, filter: string) {
+  return { source, id: randomUUID(), filter, workflowId: '', firstRunId: '' };
 }
 
 /** Of workflows that are not there, with filters that are as long as they may be. */

@@ -38,6 +38,16 @@ export class SourceFullError extends NextEventFailure {
   }
 }
 
+/**
+ * The source has as many filters as it can that no index serves. Write the filter so that one does:
+ * the message says how.
+ */
+export class UnindexedFilterQuotaError extends NextEventFailure {
+  constructor(message: string, cause?: Error) {
+    super('UnindexedFilterQuotaError', message, cause);
+  }
+}
+
 /** An argument is malformed: a timeout, an id, a value given to `cel`. Mend the call. */
 export class InvalidArgumentError extends NextEventFailure {
   constructor(message: string) {
@@ -76,7 +86,13 @@ export class NoInboxError extends NextEventFailure {
   }
 }
 
-const byType = { FilterError, UnknownSourceError, AmbiguousSourceError, SourceFullError };
+const byType = {
+  FilterError,
+  UnknownSourceError,
+  AmbiguousSourceError,
+  SourceFullError,
+  UnindexedFilterQuotaError,
+};
 
 /** The failure of a registration as the error that its type names. */
 export function toSubscribeError(cause: unknown): Error | undefined {

@@ -34,6 +34,7 @@ export {
   NoInboxError,
   SourceFullError,
   SubscriptionOverflowError,
+  UnindexedFilterQuotaError,
   UnknownSourceError,
   UnknownSubscriptionError,
 } from './errors.ts';
@@ -69,6 +70,8 @@ export interface NextEventOptions {
  * @param filter - a CEL expression over `event_type`, `data` and `event`; every event if empty
  * @throws {@link UnknownSourceError}, {@link AmbiguousSourceError}, {@link SourceFullError}
  * @throws {@link FilterError} if the filter does not parse or type-check; it names the position
+ * @throws {@link UnindexedFilterQuotaError} if every event would have to be held against it, and
+ * the source has as many such filters as it can; it says how to write it
  * @throws {@link SubscriptionOverflowError} if the run has taken as many events as it can
  *
  * @example
