@@ -9,6 +9,7 @@ import { toSentence } from '../dev/errors.ts';
 import { createDevCommand } from './dev.ts';
 import { createIngressCommand } from './ingress.ts';
 import { createInitCommand } from './init.ts';
+import { createKeyCommand } from './key.ts';
 import { createSubscriptionsCommand } from './subscriptions.ts';
 import { createWorkerCommand } from './worker.ts';
 
@@ -18,6 +19,7 @@ const COMMANDS = [
   createWorkerCommand,
   createIngressCommand,
   createSubscriptionsCommand,
+  createKeyCommand,
 ];
 
 const { version } = createRequire(import.meta.url)('nextevent/package.json') as { version: string };
@@ -40,7 +42,9 @@ function createProgram(): Command {
     .configureOutput({ outputError() {} })
     .exitOverride();
   for (const createCommand of COMMANDS) {
-    program.addCommand(createCommand().copyInheritedSettings(program));
+    const command = createCommand().copyInheritedSettings(program);
+    for (const nested of command.commands) nested.copyInheritedSettings(command);
+    program.addCommand(command);
   }
   return program;
 }

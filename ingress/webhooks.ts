@@ -11,6 +11,8 @@ import { joinRepeated, type WebhookUrl } from '../events/webhook-body.ts';
 import type { AppDeps } from './app.ts';
 import { readBody } from './body.ts';
 import { NotFoundError } from './problems.ts';
+import type { RateLimiters } from './rate-limit.ts';
+import { isPublished } from './sources/published.ts';
 import { RequestError } from './sources/source.ts';
 
 /** Proxies may send the whole address; what counts is the path and query in it. */
@@ -29,11 +31,19 @@ interface Target {
 }
 
 /** Takes every method and every content type, for the sources there are. */
-export function takeWebhooks(deps: Omit<AppDeps, 'ready'>): RequestHandler {
+export function takeWebhooks(
+  deps: Omit<AppDeps, 'ready'> & { readonly limiters: RateLimiters },
+): RequestHandler {
   return async (request, response) => {
     const { source: name, url } = toTarget(request.originalUrl);
     const source = deps.sources.get(name);
     if (source === undefined) throw new NotFoundError(`there is no source ${JSON.stringify(name)}`);
+    if (isPublished(source)) {
+      throw new NotFoundError(
+        `${name} takes no webhooks: its events are published at /events/${name}`,
+      );
+    }
+    await deps.limiters.source?.take(request, response, name);
     const event = source.toEvent({
       source: name,
       method: request.method,
@@ -101,7 +111,10 @@ function accept(response: ServerResponse, id: string, dispatched: Dispatched): v
 }
 
 /** What happened to an event, in a line: `hello post -> started approval-1, woke 2, no match 3`. */
-function toLogLine(event: Event, { started, signalled, unmatched, queued }: Dispatched): string {
+export function toLogLine(
+  event: Event,
+  { started, signalled, unmatched, queued }: Dispatched,
+): string {
   const parts = [
     ...started.map((workflowId) => `started ${workflowId}`),
     ...(signalled > 0 ? [`woke ${signalled}`] : []),

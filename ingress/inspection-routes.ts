@@ -1,0 +1,128 @@
+// The routes by which operators see the sources, and who waits for what.
+
+import { z } from 'zod';
+
+import type { SubscriptionStatus } from '../dispatch/inspection.ts';
+import { defineRoute, wholeNumber, type ApiRoute } from './api-route.ts';
+import type { ApiDeps } from './api.ts';
+import { NoAnswerError, NotFoundError } from './problems.ts';
+import { isPublished } from './sources/published.ts';
+import { RequestError } from './sources/source.ts';
+
+/** How many subscriptions one answer lists, if nothing else is asked for, and at the most. */
+const LIMIT_DEFAULT = 100;
+const LIMIT_MAX = 1_000;
+
+const count = z.int().min(0);
+
+const sourceSchema = z
+  .object({
+    name: z.string(),
+    kind: z.string().describe('What it is: `webhook`, `published`.'),
+    path: z.string().describe('Where its events are sent to.'),
+    status: z
+      .enum(['unused', 'running', 'recovering', 'ended'])
+      .describe('`unused`: nobody has subscribed yet. `ended`: the next event starts it again.'),
+    subscriptions: count,
+    suspended: count.describe('How many subscriptions of full workflows take no events.'),
+    backlog: count.describe('How many events wait to be dispatched.'),
+    hasRoom: z.boolean().describe('Whether the backlog takes more.'),
+    isPending: z.boolean().describe('Whether something has changed that no worker has seen yet.'),
+    version: count,
+    stateBytes: count.describe('About how much its subscriptions take, in bytes.'),
+  })
+  .meta({ id: 'Source' });
+
+const subscriptionSchema = z
+  .object({
+    id: z.string(),
+    source: z.string(),
+    filter: z.string().describe('Empty: every event.'),
+    workflowId: z.string(),
+    since: z.iso.datetime().nullable().describe('When it was registered, if that is known.'),
+    received: count.nullable().describe('How many events have come for it. Null: no answer.'),
+    unread: count.nullable().describe('How many of them nobody has read. Null: no answer.'),
+    suspended: z.boolean().describe("Its workflow's run takes no more events."),
+    undeliverable: count.describe('How many events it did not get because of that.'),
+    lastError: z
+      .object({ eventId: z.string(), error: z.string(), at: z.iso.datetime(), count })
+      .nullable()
+      .describe('The last event that its filter could not be evaluated on, in this process.'),
+  })
+  .meta({ id: 'Subscription' });
+
+const subscriptionsSchema = z.object({
+  source: z.string().optional(),
+  subscriptions: z.array(subscriptionSchema),
+  next: count
+    .nullable()
+    .optional()
+    .describe('Of one source: ask for more with this `after`. Null: there are none.'),
+});
+
+const subscriptionsQuery = z.strictObject({
+  source: z.string().optional().describe('Only of this source.'),
+  limit: wholeNumber(1, LIMIT_MAX).default(LIMIT_DEFAULT).describe('How many at the most.'),
+  after: wholeNumber(0, Number.MAX_SAFE_INTEGER)
+    .default(0)
+    .describe('The `next` of the answer before. It needs `source`.'),
+});
+
+/** `GET /sources` and `GET /subscriptions`. */
+export function inspectionRoutes(deps: ApiDeps): readonly ApiRoute[] {
+  return [
+    defineRoute({
+      method: 'get',
+      path: '/sources',
+      summary: 'The sources, and how they are.',
+      role: 'reader',
+      answer: z.object({ sources: z.array(sourceSchema) }),
+      run: () => sourcesOf(deps),
+    }),
+    defineRoute({
+      method: 'get',
+      path: '/subscriptions',
+      summary: 'Who waits for what, oldest first.',
+      role: 'reader',
+      query: subscriptionsQuery,
+      answer: subscriptionsSchema,
+      problems: { 404: 'There is no such source.', 503: 'Nobody tells: no worker answers.' },
+      run: ({ query }) => subscriptionsOf(deps, query),
+    }),
+  ];
+}
+
+async function sourcesOf({ sources, inspection }: ApiDeps) {
+  const listed = [...sources].map(async ([name, source]) => ({
+    kind: source.kind,
+    path: isPublished(source) ? `/events/${name}` : `/webhooks/${name}`,
+    ...(await inspection.source(name)),
+  }));
+  return { sources: await Promise.all(listed) };
+}
+
+async function subscriptionsOf(
+  { sources, inspection }: ApiDeps,
+  { source, limit, after }: z.output<typeof subscriptionsQuery>,
+) {
+  const pageOf = async (name: string, page: { limit: number; after: number }) => {
+    const found = await inspection.subscriptions(name, page);
+    if (found !== undefined) return found;
+    throw new NoAnswerError(`nobody tells what ${name} holds: no worker answers`);
+  };
+  if (source !== undefined) {
+    if (!sources.has(source)) {
+      throw new NotFoundError(`there is no source ${JSON.stringify(source)}`);
+    }
+    const { subscriptions, next } = await pageOf(source, { limit, after });
+    return { source, subscriptions: [...subscriptions], next };
+  }
+  if (after > 0) throw new RequestError('after is a place in one source: name the source');
+  const subscriptions: SubscriptionStatus[] = [];
+  for (const name of sources.keys()) {
+    const left = limit - subscriptions.length;
+    if (left > 0)
+      subscriptions.push(...(await pageOf(name, { limit: left, after: 0 })).subscriptions);
+  }
+  return { subscriptions };
+}
