@@ -7,7 +7,6 @@ import { defineRoute, wholeNumber, type ApiRoute } from './api-route.ts';
 import type { ApiDeps } from './api.ts';
 import { NoAnswerError, NotFoundError } from './problems.ts';
 import { isPublished } from './sources/published.ts';
-import { RequestError } from './sources/source.ts';
 
 /** How many subscriptions one answer lists, if nothing else is asked for, and at the most. */
 const LIMIT_DEFAULT = 100;
@@ -86,7 +85,10 @@ export function inspectionRoutes(deps: ApiDeps): readonly ApiRoute[] {
       role: 'reader',
       query: subscriptionsQuery,
       answer: subscriptionsSchema,
-      problems: { 404: 'There is no such source.', 503: 'Nobody tells: no worker answers.' },
+      problems: {
+        404: 'There is no such source, or no such place.',
+        503: 'Nobody tells: no worker answers.',
+      },
       run: ({ query }) => subscriptionsOf(deps, query),
     }),
   ];
@@ -117,7 +119,7 @@ async function subscriptionsOf(
     const { subscriptions, next } = await pageOf(source, { limit, after });
     return { source, subscriptions: [...subscriptions], next };
   }
-  if (after > 0) throw new RequestError('after is a place in one source: name the source');
+  if (after > 0) throw new NotFoundError('after is a place in one source: name the source');
   const subscriptions: SubscriptionStatus[] = [];
   for (const name of sources.keys()) {
     const left = limit - subscriptions.length;

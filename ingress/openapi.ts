@@ -73,9 +73,9 @@ function toResponses(route: ApiRoute, hasKeys: boolean): Record<string, Response
   const told: Record<number, string> = {
     400: 'What is asked is not what is taken here.',
     ...(body && { 413: 'The body is too large.', 415: 'The body is of another type.' }),
+    403: hasKeys ? 'The API key is not for this.' : 'The host that is named is not this machine.',
     ...(hasKeys && {
       401: 'There is no valid API key with the request.',
-      403: 'The API key is not for this.',
       429: 'There were too many requests with the key.',
     }),
     500: 'A fault of the ingress.',

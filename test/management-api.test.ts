@@ -224,7 +224,7 @@ describe('is refused', () => {
     ['/subscriptions?limit=', 400, /^limit: must be/],
     ['/subscriptions?limit=1&limit=2', 400, /^limit: must be/],
     ['/subscriptions?source=hooks&after=-1', 400, /^after: must be/],
-    ['/subscriptions?after=1', 400, /name the source/],
+    ['/subscriptions?after=1', 404, /name the source/],
     ['/subscriptions?sauce=hooks', 400, /sauce/],
     ['/sources?source=hooks', 400, /source/],
     ['/subscriptions?source=no-such', 404, /there is no source "no-such"/],
