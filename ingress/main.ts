@@ -19,6 +19,7 @@ import { createApp, createServer } from './app.ts';
 import { checkManagementHost, describeKeys } from './keys/start.ts';
 import { createReadiness } from './readiness.ts';
 import { describeRetention } from './retention.ts';
+import { isPublished } from './sources/published.ts';
 
 const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 8088;
@@ -92,7 +93,9 @@ async function main(): Promise<void> {
   console.log(`management API on ${toUrl(managementHost, managementPort)}/api/v1`);
   const retention = await describeRetention(connection, namespace);
   if (retention !== undefined) console.log(retention);
-  process.send?.({ type: 'ready', port, managementPort });
+  const published = [...config.sources].flatMap(([name, one]) => (isPublished(one) ? [name] : []));
+  const sources = [...config.sources.keys()].filter((name) => !published.includes(name));
+  process.send?.({ type: 'ready', port, managementPort, sources, published });
 }
 
 function toUrl(host: string, port: number): string {
