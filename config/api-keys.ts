@@ -116,9 +116,13 @@ export function keysFile(): string {
 }
 
 /**
- * The keys in the file; none if there is no file.
+ * The API keys in a file: the one given, else the one that `NEXTEVENT_KEYS` names, else
+ * `nextevent.keys.json` beside the configuration. None if there is no file.
  *
  * @throws ConfigError with one sentence that says what is wrong in which file
+ *
+ * @example
+ * const app = createApp({ sources, dispatcher, ready, log, apiKeys: loadApiKeys() });
  */
 export function loadApiKeys(file = keysFile()): readonly ApiKey[] {
   const text = readFile(file);

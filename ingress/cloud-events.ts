@@ -150,7 +150,7 @@ function checkContext(context: object): void {
   // The package takes empty text for an attribute that is not there.
   if (empty !== undefined) throw new RequestError(`${empty[0]} is empty`);
   try {
-    new CloudEvent(Object.fromEntries(given), true).validate();
+    new CloudEvent(Object.fromEntries(given), false).validate();
   } catch (error) {
     if (!(error instanceof ValidationError)) throw error;
     throw new RequestError(toReason(error), { cause: error });

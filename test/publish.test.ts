@@ -7,11 +7,14 @@ import { after, beforeEach, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 
 import { CloudEvent, HTTP } from 'cloudevents';
+import fc from 'fast-check';
 
 import { createApiKey } from '../config/api-keys.ts';
 import { UnavailableError } from '../dispatch/errors.ts';
-import { EVENT_BYTES_MAX, type Event } from '../events/event.ts';
+import { EVENT_BYTES_MAX, EVENT_ID_LENGTH_MAX, type Event } from '../events/event.ts';
 import { createApp, createServer } from '../ingress/app.ts';
+import { toEvent, toRawCloudEvent } from '../ingress/cloud-events.ts';
+import { RequestError } from '../ingress/sources/source.ts';
 import { published, webhook } from '../nextevent.ts';
 
 const STRUCTURED = 'application/cloudevents+json';
@@ -353,6 +356,41 @@ describe('is refused, and says why', () => {
     const data = { ...ceHeaders({ ...paid, data: undefined }), 'ce-data': 'x' };
     await isProblem(await post('/events/orders', { headers: data }), 400, /ce-data is no/);
   });
+});
+
+test('whatever is sent, it is an event or refused for a reason', () => {
+  const name = fc.constantFrom(
+    ...Object.keys(paid),
+    'dataschema',
+    'data_base64',
+    'ext',
+    'validate',
+  );
+  const scalar = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.webUrl(),
+    fc.date({ noInvalidDate: true }).map((date) => date.toISOString()),
+    fc.jsonValue(),
+  );
+  const changes = fc.dictionary(fc.oneof({ weight: 9, arbitrary: name }, fc.string()), scalar, {
+    maxKeys: 3,
+  });
+  let accepted = 0;
+  fc.assert(
+    fc.property(changes, (changed) => {
+      try {
+        const event = toEvent('orders', toRawCloudEvent({ ...paid, ...changed }));
+        assert.deepEqual(JSON.parse(JSON.stringify(event)).source, 'orders');
+        assert.ok(event.id.length <= EVENT_ID_LENGTH_MAX);
+        assert.ok(!Number.isNaN(Date.parse(event.time)));
+        accepted += 1;
+      } catch (error) {
+        assert.ok(error instanceof RequestError, String(error));
+      }
+    }),
+    { numRuns: 5_000 },
+  );
+  assert.ok(accepted > 100, `${accepted} accepted`);
 });
 
 describe('who may publish', () => {
