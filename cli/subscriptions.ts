@@ -28,7 +28,7 @@ interface SourcesAnswer {
 
 interface SubscriptionsAnswer {
   readonly subscriptions: readonly SubscriptionStatus[];
-  readonly next: number | null;
+  readonly next: string | null;
 }
 
 /** `nextevent subscriptions` */
@@ -60,12 +60,13 @@ async function sourcesAt(url: string): Promise<string[]> {
 
 async function subscriptionsAt(url: string, source: string): Promise<SubscriptionStatus[]> {
   const found: SubscriptionStatus[] = [];
-  for (let after: number | null = 0; after !== null;) {
+  for (let cursor: string | null = ''; cursor !== null;) {
     const page: URL = new URL('/api/v1/subscriptions', url);
-    page.search = new URLSearchParams({ source, limit: `${PAGE}`, after: `${after}` }).toString();
+    const from = cursor === '' ? {} : { cursor };
+    page.search = new URLSearchParams({ source, limit: `${PAGE}`, ...from }).toString();
     const { subscriptions, next } = await ask<SubscriptionsAnswer>(page);
     found.push(...subscriptions);
-    after = next;
+    cursor = next;
   }
   return found;
 }

@@ -2,11 +2,11 @@
 
 import { z } from 'zod';
 
-import type { SubscriptionStatus } from '../dispatch/inspection.ts';
 import { defineRoute, wholeNumber, type ApiRoute } from './api-route.ts';
 import type { ApiDeps } from './api.ts';
-import { NoAnswerError, NotFoundError } from './problems.ts';
+import { NotFoundError } from './problems.ts';
 import { isPublished } from './sources/published.ts';
+import { pageOf } from './subscription-pages.ts';
 
 /** How many subscriptions one answer lists, if nothing else is asked for, and at the most. */
 const LIMIT_DEFAULT = 100;
@@ -51,20 +51,15 @@ const subscriptionSchema = z
   .meta({ id: 'Subscription' });
 
 const subscriptionsSchema = z.object({
-  source: z.string().optional(),
+  source: z.string().optional().describe('The one that was asked for.'),
   subscriptions: z.array(subscriptionSchema),
-  next: count
-    .nullable()
-    .optional()
-    .describe('Of one source: ask for more with this `after`. Null: there are none.'),
+  next: z.string().nullable().describe('The `cursor` of the next page. Null: there is none.'),
 });
 
 const subscriptionsQuery = z.strictObject({
   source: z.string().optional().describe('Only of this source.'),
   limit: wholeNumber(1, LIMIT_MAX).default(LIMIT_DEFAULT).describe('How many at the most.'),
-  after: wholeNumber(0, Number.MAX_SAFE_INTEGER)
-    .default(0)
-    .describe('The `next` of the answer before. It needs `source`.'),
+  cursor: z.string().optional().describe('The `next` of the page before, of the same list.'),
 });
 
 /** `GET /sources` and `GET /subscriptions`. */
@@ -86,7 +81,7 @@ export function inspectionRoutes(deps: ApiDeps): readonly ApiRoute[] {
       query: subscriptionsQuery,
       answer: subscriptionsSchema,
       problems: {
-        404: 'There is no such source, or no such place.',
+        404: 'There is no such source, or no such page.',
         503: 'Nobody tells: no worker answers.',
       },
       run: ({ query }) => subscriptionsOf(deps, query),
@@ -105,26 +100,9 @@ async function sourcesOf({ sources, inspection }: ApiDeps) {
 
 async function subscriptionsOf(
   { sources, inspection }: ApiDeps,
-  { source, limit, after }: z.output<typeof subscriptionsQuery>,
+  { source, limit, cursor }: z.output<typeof subscriptionsQuery>,
 ) {
-  const pageOf = async (name: string, page: { limit: number; after: number }) => {
-    const found = await inspection.subscriptions(name, page);
-    if (found !== undefined) return found;
-    throw new NoAnswerError(`nobody tells what ${name} holds: no worker answers`);
-  };
-  if (source !== undefined) {
-    if (!sources.has(source)) {
-      throw new NotFoundError(`there is no source ${JSON.stringify(source)}`);
-    }
-    const { subscriptions, next } = await pageOf(source, { limit, after });
-    return { source, subscriptions: [...subscriptions], next };
-  }
-  if (after > 0) throw new NotFoundError('after is a place in one source: name the source');
-  const subscriptions: SubscriptionStatus[] = [];
-  for (const name of sources.keys()) {
-    const left = limit - subscriptions.length;
-    if (left > 0)
-      subscriptions.push(...(await pageOf(name, { limit: left, after: 0 })).subscriptions);
-  }
-  return { subscriptions };
+  if (source === undefined) return pageOf(inspection, [...sources.keys()], { limit, cursor });
+  if (!sources.has(source)) throw new NotFoundError(`there is no source ${JSON.stringify(source)}`);
+  return { source, ...(await pageOf(inspection, [source], { limit, cursor })) };
 }

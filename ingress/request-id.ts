@@ -7,7 +7,7 @@ import type { RequestHandler, Response } from 'express';
 const HEADER = 'X-Request-Id';
 
 /** What of the sender's is taken: it goes into logs as it is. */
-const WELL_FORMED = /^[\w.~-]{1,128}$/;
+const WELL_FORMED = /^[\w.:/+=~-]{1,128}$/;
 
 /** Puts the id of the request into its answer, unless an application around this one has. */
 export const takeRequestId: RequestHandler = (request, response, next) => {

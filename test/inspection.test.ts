@@ -200,7 +200,7 @@ describe('The management API', () => {
     const lastError = first?.lastError as Record<string, unknown> | null | undefined;
     assert.deepEqual([lastError?.eventId, lastError?.count], ['odd', 1]);
     assert.match(String(lastError?.error), /kind|name/);
-    const next = await get(`/api/v1/subscriptions?source=watched&after=${String(page.next)}`);
+    const next = await get(`/api/v1/subscriptions?source=watched&cursor=${String(page.next)}`);
     const [second] = next.subscriptions as Array<Record<string, unknown>>;
     assert.deepEqual([second?.received, second?.lastError, next.next], [1, null, null]);
     const all = await get('/api/v1/subscriptions');
@@ -213,7 +213,7 @@ describe('The management API', () => {
   test('refuses what it does not know, and whoever is not on this machine', async () => {
     assert.equal(await statusOf('/api/v1/subscriptions?source=no-such'), 404);
     assert.equal(await statusOf('/api/v1/subscriptions?limit=0'), 400);
-    assert.equal(await statusOf('/api/v1/subscriptions?source=watched&after=x'), 400);
+    assert.equal(await statusOf('/api/v1/subscriptions?source=watched&cursor=x'), 404);
     assert.equal(await statusOf('/api/v1/nothing'), 404);
     assert.equal(await statusOf('/webhooks/watched'), 404);
     assert.equal(await statusOf('/api/v1/sources', 'evil.example'), 403);

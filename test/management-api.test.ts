@@ -16,6 +16,7 @@ import { apiRoutes, createApi, type ApiDeps } from '../ingress/api.ts';
 import { createServer } from '../ingress/app.ts';
 import { checkManagementHost, describeKeys } from '../ingress/keys/start.ts';
 import { createDocument } from '../ingress/openapi.ts';
+import { pageOf } from '../ingress/subscription-pages.ts';
 import { published, webhook } from '../nextevent.ts';
 
 const reader = createApiKey({ name: 'dashboard', role: 'reader' });
@@ -132,14 +133,8 @@ describe('the OpenAPI document', () => {
           },
         ],
         [
-          'after',
-          {
-            type: 'integer',
-            minimum: 0,
-            maximum: Number.MAX_SAFE_INTEGER,
-            default: 0,
-            description: 'The `next` of the answer before. It needs `source`.',
-          },
+          'cursor',
+          { type: 'string', description: 'The `next` of the page before, of the same list.' },
         ],
       ],
     );
@@ -217,14 +212,44 @@ describe('an answer', () => {
   });
 });
 
+test('the list of subscriptions goes on from page to page, and from source to source', async () => {
+  const numbers = (first: number, last: number) =>
+    Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  const held = new Map([
+    ['a', numbers(1, 3)],
+    ['b', []],
+    ['c', numbers(4, 8)],
+  ]);
+  const asked = {
+    async subscriptions(source: string, { limit, after }: { limit: number; after: number }) {
+      const rest = (held.get(source) ?? []).filter((seq) => seq > after);
+      const shown = rest.slice(0, limit);
+      const next = rest.length > shown.length ? (shown.at(-1) ?? null) : null;
+      return { subscriptions: shown.map((seq) => ({ ...subscription, id: `${seq}` })), next };
+    },
+  };
+  for (const limit of numbers(1, 9)) {
+    const found: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await pageOf(asked, [...held.keys()], { limit, cursor });
+      assert.ok(page.subscriptions.length <= limit);
+      found.push(...page.subscriptions.map(({ id }) => id));
+      cursor = page.next ?? undefined;
+    } while (cursor !== undefined);
+    assert.deepEqual(found, numbers(1, 8).map(String));
+  }
+});
+
 describe('is refused', () => {
   const refusals: Array<[path: string, status: number, detail: RegExp]> = [
     ['/subscriptions?limit=0', 400, /^limit: must be a whole number from 1 to 1000$/],
     ['/subscriptions?limit=1e2', 400, /^limit: must be/],
     ['/subscriptions?limit=', 400, /^limit: must be/],
     ['/subscriptions?limit=1&limit=2', 400, /^limit: must be/],
-    ['/subscriptions?source=hooks&after=-1', 400, /^after: must be/],
-    ['/subscriptions?after=1', 404, /name the source/],
+    ['/subscriptions?cursor=x', 404, /no such page/],
+    [`/subscriptions?source=hooks&cursor=${cursorTo('orders')}`, 404, /no such page/],
+    ['/subscriptions?cursor=', 404, /no such page/],
     ['/subscriptions?sauce=hooks', 400, /sauce/],
     ['/sources?source=hooks', 400, /source/],
     ['/subscriptions?source=no-such', 404, /there is no source "no-such"/],
@@ -312,6 +337,11 @@ describe('the ingress', () => {
     }
   });
 });
+
+/** The first page of a source. */
+function cursorTo(source: string): string {
+  return Buffer.from(`0 ${source}`).toString('base64url');
+}
 
 async function listen(api: ReturnType<typeof createApi>) {
   const server = createServer(api).listen(0, '127.0.0.1');

@@ -566,7 +566,7 @@ describe('a request', () => {
       });
       const id = response.headers.get('x-request-id') ?? '';
       assert.equal(id === given, taken);
-      assert.match(id, /^[\w.~-]{1,128}$/);
+      assert.match(id, /^[\w.:/+=~-]{1,128}$/);
       assert.equal(((await response.json()) as { requestId: string }).requestId, id);
     }
   });
