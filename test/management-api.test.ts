@@ -213,17 +213,15 @@ describe('an answer', () => {
 });
 
 test('the list of subscriptions goes on from page to page, and from source to source', async () => {
-  const numbers = (first: number, last: number) =>
-    Array.from({ length: last - first + 1 }, (_, index) => first + index);
   const held = new Map([
     ['a', numbers(1, 3)],
     ['b', []],
     ['c', numbers(4, 8)],
   ]);
   const asked = {
-    async subscriptions(source: string, { limit, after }: { limit: number; after: number }) {
-      const rest = (held.get(source) ?? []).filter((seq) => seq > after);
-      const shown = rest.slice(0, limit);
+    async subscriptions(source: string, page: { limit: number; after: number }) {
+      const rest = (held.get(source) ?? []).filter((seq) => seq > page.after);
+      const shown = rest.slice(0, page.limit);
       const next = rest.length > shown.length ? (shown.at(-1) ?? null) : null;
       return { subscriptions: shown.map((seq) => ({ ...subscription, id: `${seq}` })), next };
     },
@@ -337,6 +335,10 @@ describe('the ingress', () => {
     }
   });
 });
+
+function numbers(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+}
 
 /** The first page of a source. */
 function cursorTo(source: string): string {
