@@ -14,6 +14,9 @@ const REQUIREMENTS = fileURLToPath(new URL('requirements.txt', import.meta.url))
 /** How long it may take to obtain them, in milliseconds. */
 const INSTALL_MS_MAX = 9 * 60_000;
 
+/** How much a tool may print. */
+const PRINTED_BYTES_MAX = 64 * 1024 * 1024;
+
 const run = promisify(execFile);
 
 /**
@@ -37,13 +40,14 @@ export async function installPythonTools(): Promise<string> {
   return join(directory, 'bin');
 }
 
-/** What a tool prints, whether it succeeds or not. */
+/** What a tool prints, whether it succeeds or not. It may write what it likes into `cwd`. */
 export async function runTool(
   program: string,
   args: readonly string[],
+  cwd: string,
 ): Promise<{ readonly code: number; readonly printed: string }> {
   return new Promise((resolve) => {
-    execFile(program, args, { maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
+    execFile(program, args, { cwd, maxBuffer: PRINTED_BYTES_MAX }, (error, stdout, stderr) => {
       const code = error === null ? 0 : Number(error.code ?? 1);
       resolve({ code, printed: stdout + stderr });
     });
