@@ -8,6 +8,7 @@ export type {
   WorkflowName,
   Workflows,
 } from './config/config.ts';
+export type { RateLimits } from './config/rate-limits.ts';
 export type { Event } from './events/event.ts';
 export type { WebhookBody, WebhookData, WebhookUrl } from './events/webhook-body.ts';
 export { apiKey, basic, bearer } from './ingress/sources/credentials.ts';
@@ -29,6 +30,8 @@ export { meta } from './ingress/sources/meta.ts';
 export type { MetaOptions } from './ingress/sources/meta.ts';
 export { microsoftGraph } from './ingress/sources/microsoft-graph.ts';
 export type { MicrosoftGraphOptions } from './ingress/sources/microsoft-graph.ts';
+export { published } from './ingress/sources/published.ts';
+export type { PublishedOptions, PublishedSource } from './ingress/sources/published.ts';
 export { env } from './ingress/sources/secret.ts';
 export type { EnvironmentVariable, Secret, Secrets } from './ingress/sources/secret.ts';
 export { sendgrid } from './ingress/sources/sendgrid.ts';

@@ -6,6 +6,9 @@ import { prepareToRun } from './service.ts';
 const ENVIRONMENT = `
 Environment:
   HOST, PORT  where it listens (127.0.0.1 and 8088)
+  MANAGEMENT_HOST, MANAGEMENT_PORT  where the management API does (127.0.0.1, and PORT + 1000);
+    at another host it needs keys: nextevent key create --role reader
+  NEXTEVENT_KEYS  the file of API keys (nextevent.keys.json beside the configuration)
   TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and all else by which Temporal's own tools find a server
 `;
 

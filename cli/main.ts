@@ -10,6 +10,7 @@ import { createDevCommand } from './dev.ts';
 import { createFilterCommand } from './filter.ts';
 import { createIngressCommand } from './ingress.ts';
 import { createInitCommand } from './init.ts';
+import { createKeyCommand } from './key.ts';
 import { createSendCommand } from './send.ts';
 import { createSubscriptionsCommand } from './subscriptions.ts';
 import { createWorkerCommand } from './worker.ts';
@@ -22,6 +23,7 @@ const COMMANDS = [
   createSendCommand,
   createSubscriptionsCommand,
   createFilterCommand,
+  createKeyCommand,
 ];
 
 const { version } = createRequire(import.meta.url)('nextevent/package.json') as { version: string };

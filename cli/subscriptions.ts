@@ -12,6 +12,11 @@ const PAGE = 500;
 /** A filter, or an error, is printed up to here, in characters. */
 const CELL_LENGTH_MAX = 60;
 
+const ENVIRONMENT = `
+Environment:
+  NEXTEVENT_API_KEY  a key of role reader or admin, where the ingress has such keys
+`;
+
 interface SubscriptionsOptions {
   readonly url: string;
   readonly json?: boolean;
@@ -33,6 +38,7 @@ export function createSubscriptionsCommand(): Command {
     .argument('[source]', 'of this source only')
     .option('--url <url>', 'the management API of an ingress', DEFAULT_URL)
     .option('--json', 'print one JSON object for each subscription')
+    .addHelpText('after', ENVIRONMENT)
     .action(list);
 }
 
@@ -66,7 +72,9 @@ async function subscriptionsAt(url: string, source: string): Promise<Subscriptio
 }
 
 async function ask<T>(url: URL): Promise<T> {
-  const response = await fetch(url).catch((error: unknown) => {
+  const key = process.env.NEXTEVENT_API_KEY;
+  const headers = key ? { authorization: `Bearer ${key}` } : {};
+  const response = await fetch(url, { headers }).catch((error: unknown) => {
     throw new StartError(`no ingress answers at ${url.origin}: start one, or give its --url`, {
       cause: error,
     });

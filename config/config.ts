@@ -8,6 +8,7 @@ import { compileFilter, FilterError } from '../events/filter.ts';
 import type { Trigger } from '../events/trigger.ts';
 import type { Source } from '../ingress/sources/source.ts';
 import { ConfigError } from './errors.ts';
+import { resolveRateLimits, type RateLimits } from './rate-limits.ts';
 
 /** Longest name of a source or a trigger, in characters. */
 export const NAME_LENGTH_MAX = 100;
@@ -23,6 +24,7 @@ const OPTIONS: readonly string[] = [
   'taskQueue',
   'sources',
   'triggers',
+  'rateLimits',
 ] satisfies Array<keyof ConfigOptions>;
 const TRIGGER_OPTIONS: readonly string[] = [
   'name',
@@ -123,6 +125,12 @@ export interface ConfigOptions<W extends object = Workflows> {
    * @default none
    */
   readonly triggers?: ReadonlyArray<TriggerOptions<W>>;
+  /**
+   * How many requests are taken in a minute.
+   *
+   * @default no limits
+   */
+  readonly rateLimits?: RateLimits;
 }
 
 /** The settings of this process, complete and checked. */
@@ -133,6 +141,7 @@ export interface Config {
   readonly taskQueue: string;
   readonly sources: ReadonlyMap<string, Source>;
   readonly triggers: readonly Trigger[];
+  readonly rateLimits?: RateLimits;
 }
 
 /**
@@ -174,6 +183,7 @@ export function resolveConfig(options: unknown, directory: string): Config {
     taskQueue,
     sources,
     triggers: resolveTriggers(given.triggers ?? [], { taskQueue, sources }),
+    ...(given.rateLimits !== undefined && { rateLimits: resolveRateLimits(given.rateLimits) }),
   };
 }
 

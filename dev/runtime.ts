@@ -118,12 +118,18 @@ export class DevRuntime {
 }
 
 function addressesOf(running: Running, { address, namespace, own }: UsedTemporal): string {
-  const { port, managementPort, sources } = running;
+  const { port, managementPort, sources, published } = running;
   const webhooks = `http://${HOST}:${port}/webhooks`;
+  const publishing = `http://${HOST}:${port}/events/<source>`;
   const source = sources.find((name) => PLAIN_NAME.test(name));
   return [
     '',
-    `webhooks     ${webhooks}/<source>, for the sources ${sources.join(', ')}`,
+    ...(sources.length > 0
+      ? [`webhooks     ${webhooks}/<source>, for the sources ${sources.join(', ')}`]
+      : []),
+    ...(published.length > 0
+      ? [`publishing   ${publishing}, for the sources ${published.join(', ')}`]
+      : []),
     `management   http://${HOST}:${managementPort}/api/v1`,
     `Temporal     ${address}, namespace ${namespace}`,
     ...(own?.uiAddress === undefined ? [] : [`Temporal UI  ${own.uiAddress}`]),

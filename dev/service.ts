@@ -25,8 +25,10 @@ export interface ReadyMessage {
   readonly managementPort?: number;
   /** The worker's. */
   readonly workflowsPath?: string;
-  /** The names of the configured sources. */
+  /** The names of the configured sources; from the ingress, of those that take webhooks. */
   readonly sources?: readonly string[];
+  /** The names of those that take published events. */
+  readonly published?: readonly string[];
 }
 
 /** A process that runs. */

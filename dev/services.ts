@@ -16,6 +16,7 @@ export interface Running {
   readonly managementPort: number;
   readonly workflowsPath?: string;
   readonly sources: readonly string[];
+  readonly published: readonly string[];
 }
 
 /** Starts and stops the worker and the ingress. */
@@ -46,10 +47,12 @@ export class Services {
       this.#watch(worker);
       this.#watch(ingress);
       const { workflowsPath } = fromWorker;
+      const { published = [] } = fromIngress;
       return {
         port,
         managementPort,
         sources,
+        published,
         ...(workflowsPath === undefined ? {} : { workflowsPath }),
       };
     } catch (error) {

@@ -21,11 +21,16 @@ export interface Event<T = unknown> {
   readonly source: string;
   /** What happened, in the source's own words; filters call it `event_type`. */
   readonly type: string;
-  /** When the event was accepted: RFC 3339, in UTC. */
+  /** When it happened, where its publisher says so, else when it was accepted: RFC 3339, in UTC. */
   readonly time: string;
   /** What it happened to, where the source says so. */
   readonly subject?: string;
   readonly data: T;
+  /**
+   * On an event that was published as a CloudEvent, its other attributes: its own `source`,
+   * `datacontenttype`, `dataschema`, and extensions such as `traceparent`.
+   */
+  readonly attributes?: Readonly<Record<string, string | number | boolean>>;
   /** On an event that `nextEvent` gave: the subscription it was for. */
   readonly subscription?: SubscriptionId;
 }

@@ -2,7 +2,7 @@
 // value is found by scanning, so that JSON.parse is given the value alone.
 
 /** How deep a value may be nested. Bounds the recursion of whatever walks it afterwards. */
-const JSON_DEPTH_MAX = 1_000;
+export const JSON_DEPTH_MAX = 1_000;
 
 const BYTE_ORDER_MARK = 0xfeff;
 const SPACES: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d]);

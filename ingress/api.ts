@@ -1,135 +1,109 @@
-// The management API, for operators: it listens on this machine only, on a port of its own.
+// The management API, for operators, on a port of its own. Without keys it answers to this
+// machine only; with keys, to whoever has one.
 
-import express, { Router, type Express, type Request } from 'express';
+import express, { Router, type Express, type RequestHandler } from 'express';
+import helmet from 'helmet';
+import { z } from 'zod';
 
-import type { Inspection, SubscriptionStatus } from '../dispatch/inspection.ts';
-import { answerFilters } from './filters-api.ts';
-import { answerProblems, ForbiddenError, NoAnswerError, NotFoundError } from './problems.ts';
-import { RequestError, type Source } from './sources/source.ts';
-
-/** How many subscriptions one answer lists, if nothing else is asked for, and at the most. */
-const LIMIT_DEFAULT = 100;
-const LIMIT_MAX = 1_000;
+import type { ApiKey } from '../config/api-keys.ts';
+import type { RateLimits } from '../config/rate-limits.ts';
+import type { Inspection } from '../dispatch/inspection.ts';
+import { defineRoute, type ApiRoute } from './api-route.ts';
+import { filterRoutes } from './filter-routes.ts';
+import { inspectionRoutes } from './inspection-routes.ts';
+import { Authentication, checkOperator, isOperator } from './keys/authentication.ts';
+import { API_BASE, createDocument } from './openapi.ts';
+import { answerProblems, ForbiddenError, MethodError, NotFoundError } from './problems.ts';
+import { createRateLimiters } from './rate-limit.ts';
+import { takeRequestId } from './request-id.ts';
+import type { Source } from './sources/source.ts';
 
 /** The names of this machine. A page in a browser that uses another one is not let in. */
 const LOCAL_HOST = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i;
 
 export interface ApiDeps {
   readonly sources: ReadonlyMap<string, Source>;
-  readonly inspection: Inspection;
+  readonly inspection: Pick<Inspection, 'source' | 'subscriptions'>;
   readonly log: (line: string) => void;
+  /**
+   * If one of them is of role `reader` or `admin`, every request needs such a key.
+   *
+   * @default none
+   */
+  readonly apiKeys?: readonly ApiKey[];
+  /** @default none */
+  readonly rateLimits?: RateLimits;
 }
 
-/**
- * `GET /api/v1/sources`, `GET /api/v1/subscriptions?source=&limit=&cursor=`,
- * `POST /api/v1/filters/check` and `POST /api/v1/filters/test`.
- */
-export function createApi(deps: ApiDeps): Express {
+/** Every route of the API, the one of its document included. */
+export function apiRoutes(deps: ApiDeps): readonly ApiRoute[] {
+  const hasKeys = (deps.apiKeys ?? []).some(isOperator);
+  const routes: ApiRoute[] = [
+    ...inspectionRoutes(deps),
+    ...filterRoutes(),
+    defineRoute({
+      method: 'get',
+      path: '/openapi.json',
+      summary: 'This document.',
+      role: 'reader',
+      answer: z.looseObject({ openapi: z.string() }),
+      run: () => ({ ...createDocument(routes, { hasKeys }) }),
+    }),
+  ];
+  return routes;
+}
+
+/** The routes of `apiRoutes`, below `/api/v1`. */
+export function createApi(deps: ApiDeps, routes = apiRoutes(deps)): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
-  app.use((request, response, next) => {
-    if (!LOCAL_HOST.test(request.headers.host ?? '')) {
-      throw new ForbiddenError('the management API answers to localhost only');
-    }
+  app.use(takeRequestId, helmet(), (_request, response, next) => {
     response.set('Cache-Control', 'no-store');
     next();
   });
-  app.use('/api/v1', answerInspection(deps), answerFilters());
-  app.use(() => {
-    throw new NotFoundError('there is nothing here; the API is at /api/v1');
+  const guard = createGuard(deps);
+  app.use(API_BASE, answerRoutes(routes, guard));
+  app.use(guard('reader'), () => {
+    throw new NotFoundError(`there is nothing here; the API is at ${API_BASE}`);
   });
   app.use(answerProblems(deps.log));
   return app;
 }
 
-function answerInspection({ sources, inspection }: ApiDeps): Router {
-  const router = Router({ caseSensitive: true });
-  router.get('/sources', async (_request, response) => {
-    const listed = [...sources].map(async ([name, { kind, missing }]) => ({
-      kind,
-      // The environment variables without which it takes nothing.
-      ...(missing.length > 0 && { off: missing }),
-      path: `/webhooks/${name}`,
-      ...(await inspection.source(name)),
-    }));
-    response.json({ sources: await Promise.all(listed) });
-  });
-  router.get('/subscriptions', async (request, response) => {
-    const asked = one(request, 'source');
-    if (asked !== undefined && !sources.has(asked)) {
-      throw new NotFoundError(`there is no source ${JSON.stringify(asked)}`);
-    }
-    const names = asked === undefined ? [...sources.keys()] : [asked];
-    const page = { limit: limitOf(request), from: cursorOf(request, names) };
-    const answer = await listFrom(inspection, names, page);
-    response.json(asked === undefined ? answer : { source: asked, ...answer });
-  });
+/** Lets those in who may ask. */
+type Guard = (role: ApiRoute['role']) => RequestHandler;
+
+function createGuard({ apiKeys = [], rateLimits }: ApiDeps): Guard {
+  if (!apiKeys.some(isOperator)) return () => letLocalIn;
+  const authentication = new Authentication(apiKeys);
+  const { key: limiter } = createRateLimiters(rateLimits);
+  return (role) => async (request, response, next) => {
+    const key = authentication.keyOf(request);
+    checkOperator(key, role);
+    await limiter?.take(request, response, key.id);
+    next();
+  };
+}
+
+const letLocalIn: RequestHandler = (request, _response, next) => {
+  if (LOCAL_HOST.test(request.headers.host ?? '')) next();
+  else throw new ForbiddenError('without API keys, the management API answers to localhost only');
+};
+
+function answerRoutes(routes: readonly ApiRoute[], guard: Guard): Router {
+  const router = Router({ caseSensitive: true, strict: true });
+  for (const route of routes) {
+    router[route.method](route.path, guard(route.role), async (request, response) => {
+      response.json(await route.respond(request));
+    });
+  }
+  for (const path of new Set(routes.map((route) => route.path))) {
+    const methods = routes.filter((route) => route.path === path).map(({ method }) => method);
+    const allowed = methods.join(', ').toUpperCase();
+    router.all(path, guard('reader'), (request) => {
+      throw new MethodError(request.method, allowed);
+    });
+  }
   return router;
-}
-
-interface ListPage {
-  readonly limit: number;
-  readonly from: Cursor;
-}
-
-/** Lists source after source, until the page is full. */
-async function listFrom(inspection: Inspection, names: readonly string[], page: ListPage) {
-  const found: SubscriptionStatus[] = [];
-  let { source: first, after } = page.from;
-  for (const name of names.slice(names.indexOf(first))) {
-    const limit = page.limit - found.length;
-    if (limit === 0) return { subscriptions: found, next: toCursor({ source: name, after: 0 }) };
-    const { subscriptions, next } = await subscriptionsOf(inspection, name, { limit, after });
-    found.push(...subscriptions);
-    if (next !== null) {
-      return { subscriptions: found, next: toCursor({ source: name, after: next }) };
-    }
-    after = 0;
-  }
-  return { subscriptions: found, next: null };
-}
-
-async function subscriptionsOf(
-  inspection: Inspection,
-  ...[source, page]: Parameters<Inspection['subscriptions']>
-) {
-  const found = await inspection.subscriptions(source, page);
-  if (found === undefined) {
-    throw new NoAnswerError(`nobody tells what ${source} holds: no worker answers`);
-  }
-  return found;
-}
-
-function limitOf(request: Request): number {
-  const limit = Number(one(request, 'limit') ?? LIMIT_DEFAULT);
-  if (Number.isInteger(limit) && limit >= 1 && limit <= LIMIT_MAX) return limit;
-  throw new RequestError(`limit is a whole number from 1 to ${LIMIT_MAX}`);
-}
-
-/** A place in the list. */
-interface Cursor {
-  readonly source: string;
-  /** Subscriptions after this place in the source's order. */
-  readonly after: number;
-}
-
-/** Callers give it back as it is: what is in it may change. */
-function toCursor({ source, after }: Cursor): string {
-  return Buffer.from(`${after} ${source}`).toString('base64url');
-}
-
-function cursorOf(request: Request, names: readonly string[]): Cursor {
-  const given = one(request, 'cursor');
-  if (given === undefined) return { source: names[0] ?? '', after: 0 };
-  const [, after, source = ''] =
-    /^(\d{1,15}) (.+)$/s.exec(Buffer.from(given, 'base64url').toString()) ?? [];
-  if (after !== undefined && names.includes(source)) return { source, after: Number(after) };
-  throw new RequestError('cursor is the `next` of the answer before, to the same question');
-}
-
-function one({ query }: Request, name: string): string | undefined {
-  const value = query[name];
-  if (value === undefined || typeof value === 'string') return value;
-  throw new RequestError(`${name} is given more than once`);
 }

@@ -5,10 +5,15 @@ import { createServer as createHttpServer, type Server } from 'node:http';
 
 import express, { type Express } from 'express';
 
+import type { ApiKey } from '../config/api-keys.ts';
+import type { RateLimits } from '../config/rate-limits.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import type { Event } from '../events/event.ts';
 import { answerHealth, type Ready } from './health.ts';
 import { answerProblems, NotFoundError } from './problems.ts';
+import { takePublished } from './publish.ts';
+import { createRateLimiters } from './rate-limit.ts';
+import { takeRequestId } from './request-id.ts';
 import type { Source } from './sources/source.ts';
 import { takeWebhooks } from './webhooks.ts';
 
@@ -21,7 +26,7 @@ const KEEP_ALIVE_MS = 65_000;
 
 /** What the ingress is made of. */
 export interface AppDeps {
-  /** By the name that follows `/webhooks/`. */
+  /** By the name that follows `/webhooks/` or `/events/`. */
   readonly sources: ReadonlyMap<string, Source>;
   readonly dispatcher: Dispatcher;
   /** What the process still lacks to do its work; empty if nothing. */
@@ -33,10 +38,18 @@ export interface AppDeps {
    * development.
    */
   readonly explain?: (event: Event) => string;
+  /**
+   * Those of role `publisher` publish events.
+   *
+   * @default none: nobody publishes
+   */
+  readonly apiKeys?: readonly ApiKey[];
+  /** @default none */
+  readonly rateLimits?: RateLimits;
 }
 
 /**
- * The HTTP side: `/webhooks/<source>`, `/healthz` and `/readyz`.
+ * The HTTP side: `/webhooks/<source>`, `/events/<source>`, `/healthz` and `/readyz`.
  *
  * It answers every request that reaches it, and reads bodies itself. In an application of one's own
  * it is mounted at the root, after the other routes and before anything that reads bodies.
@@ -59,14 +72,18 @@ export function createApp(deps: AppDeps): Express {
   app.disable('etag');
   app.disable('query parser');
   app.enable('case sensitive routing');
-  app.use((_request, response, next) => {
+  app.use(takeRequestId, (_request, response, next) => {
     response.set('Cache-Control', 'no-cache');
     next();
   });
+  const limiters = createRateLimiters(deps.rateLimits);
   app.use(answerHealth(deps.ready));
-  app.use('/webhooks', takeWebhooks(deps));
+  app.use('/webhooks', takeWebhooks({ ...deps, limiters }));
+  app.use('/events', takePublished({ ...deps, limiters }));
   app.use(() => {
-    throw new NotFoundError('there is nothing here; webhooks go to /webhooks/<source>');
+    throw new NotFoundError(
+      'there is nothing here; webhooks go to /webhooks/<source>, published events to /events/<source>',
+    );
   });
   app.use(answerProblems(deps.log));
   return app;

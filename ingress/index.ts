@@ -1,9 +1,11 @@
 // PUBLIC: what a program imports from `nextevent/ingress` that takes webhooks in an Express
 // application of its own. `createApp` says how.
 
+export { loadApiKeys, type ApiKey, type Role } from '../config/api-keys.ts';
 export type { Config } from '../config/config.ts';
 export { ConfigError } from '../config/errors.ts';
 export { loadConfig } from '../config/load.ts';
+export type { RateLimits } from '../config/rate-limits.ts';
 export {
   createDispatcher,
   type Dispatched,

@@ -1,5 +1,6 @@
-// The ingress process. Its settings: nextevent.config.ts, HOST and PORT, and the
-// environment and profile file that Temporal's own tools read.
+// The ingress process. Its settings: nextevent.config.ts, nextevent.keys.json, HOST and PORT,
+// MANAGEMENT_HOST and MANAGEMENT_PORT, and the environment and profile file that Temporal's own
+// tools read.
 
 import { once } from 'node:events';
 import type { Server } from 'node:http';
@@ -8,6 +9,7 @@ import type { AddressInfo } from 'node:net';
 import { Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 
+import { checkKeysFile, loadApiKeys } from '../config/api-keys.ts';
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import { createDispatcher } from '../dispatch/dispatcher.ts';
@@ -15,16 +17,18 @@ import type { Event } from '../events/event.ts';
 import { SOURCE_TASK_QUEUE } from '../workflows/messages.ts';
 import { createApi } from './api.ts';
 import { createApp, createServer } from './app.ts';
+import { checkManagementHost, describeKeys } from './keys/start.ts';
 import { whyNoMatch, type Candidate } from './no-match.ts';
 import { createReadiness } from './readiness.ts';
 import { describeRetention } from './retention.ts';
+import { isPublished } from './sources/published.ts';
 import { describeOff } from './webhooks.ts';
 
 const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 8088;
 
 /** Until there are keys to it, the management API is for this machine alone. */
-const MANAGEMENT_HOST = '127.0.0.1';
+const DEFAULT_MANAGEMENT_HOST = '127.0.0.1';
 
 /** Two ingresses on one machine are rather at ports next to each other. */
 const MANAGEMENT_DISTANCE = 1_000;
@@ -58,6 +62,12 @@ async function main(): Promise<void> {
   const host = process.env.HOST || DEFAULT_HOST;
   const requestedPort = toPort('PORT', DEFAULT_PORT);
   const config = await loadConfig();
+  checkKeysFile();
+  const apiKeys = loadApiKeys();
+  const guards = { apiKeys, ...(config.rateLimits && { rateLimits: config.rateLimits }) };
+  for (const line of describeKeys(apiKeys, config.sources)) console.log(line);
+  const managementHost = process.env.MANAGEMENT_HOST || DEFAULT_MANAGEMENT_HOST;
+  checkManagementHost(managementHost, apiKeys);
   const { connection, dispatcher, namespace } = await connect(config);
   const app = createApp({
     sources: config.sources,
@@ -72,25 +82,34 @@ async function main(): Promise<void> {
     ...(process.env.NEXTEVENT_EXPLAIN === '1' && {
       explain: (event: Event) => whyNoMatch(event, candidatesOf(config, dispatcher, event.source)),
     }),
+    ...guards,
   });
   const server = createServer(app);
   const port = await listen(server, { host, port: requestedPort, variable: 'PORT' });
   const { inspection } = dispatcher;
-  const api = createServer(createApi({ sources: config.sources, inspection, log: console.log }));
-  const managementPort = await listenForOperators(api, port);
+  const api = createServer(
+    createApi({ sources: config.sources, inspection, log: console.log, ...guards }),
+  );
+  const managementPort = await listenForOperators(api, managementHost, port);
   onceAskedToEnd(async () => {
     await Promise.all([closeServer(server), closeServer(api)]);
     await dispatcher.close();
     await connection.close();
   });
-  console.log(`ingress listening on http://${host.includes(':') ? `[${host}]` : host}:${port}`);
-  console.log(`management API on http://${MANAGEMENT_HOST}:${managementPort}/api/v1`);
+  console.log(`ingress listening on ${toUrl(host, port)}`);
+  console.log(`management API on ${toUrl(managementHost, managementPort)}/api/v1`);
   for (const [name, source] of config.sources) {
     if (source.missing.length > 0) console.log(describeOff(name, source));
   }
   const retention = await describeRetention(connection, namespace);
   if (retention !== undefined) console.log(retention);
-  process.send?.({ type: 'ready', port, managementPort });
+  const published = [...config.sources].flatMap(([name, one]) => (isPublished(one) ? [name] : []));
+  const sources = [...config.sources.keys()].filter((name) => !published.includes(name));
+  process.send?.({ type: 'ready', port, managementPort, sources, published });
+}
+
+function toUrl(host: string, port: number): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 /** First the triggers, of which there are few. */
@@ -113,9 +132,13 @@ function toPort(variable: string, fallback: number): number {
 }
 
 /** On the port that is named. If none is: at a distance from that of the webhooks, or on any. */
-async function listenForOperators(api: Server, webhooksPort: number): Promise<number> {
+async function listenForOperators(
+  api: Server,
+  host: string,
+  webhooksPort: number,
+): Promise<number> {
   const named = toPort('MANAGEMENT_PORT', webhooksPort + MANAGEMENT_DISTANCE);
-  const place = { host: MANAGEMENT_HOST, port: named, variable: 'MANAGEMENT_PORT' };
+  const place = { host, port: named, variable: 'MANAGEMENT_PORT' };
   if (process.env.MANAGEMENT_PORT) return listen(api, place);
   return listen(api, place).catch(() => listen(api, { ...place, port: 0 }));
 }

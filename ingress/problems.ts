@@ -3,10 +3,12 @@
 
 import type { IncomingMessage } from 'node:http';
 
-import type { ErrorRequestHandler, Response } from 'express';
+import type { ErrorRequestHandler, Request, Response } from 'express';
 
 import { UnavailableError } from '../dispatch/errors.ts';
 import { EncodingError, RequestAbortedError } from './body.ts';
+import { EventTooLargeError } from './cloud-events.ts';
+import { requestIdOf } from './request-id.ts';
 import type { RejectedError, RejectionReason } from './sources/source.ts';
 
 /**
@@ -44,11 +46,66 @@ const REJECTIONS: Readonly<Record<RejectionReason, Pick<Problem, 'status' | 'tit
   BODY_TOO_LARGE: { status: 413, title: 'Body too large' },
 };
 
-interface Problem {
+/** There is no valid API key with the request. */
+export class UnauthorizedError extends Error {
+  override readonly name = 'UnauthorizedError';
+}
+
+/** The place is there, and takes other methods. */
+export class MethodError extends Error {
+  override readonly name = 'MethodError';
+  readonly allowed: string;
+
+  constructor(method: string, allowed: string) {
+    super(`${method} is not allowed here, but ${allowed}`);
+    this.allowed = allowed;
+  }
+}
+
+/** The content type is not one that is taken here. */
+export class MediaTypeError extends Error {
+  override readonly name = 'MediaTypeError';
+  readonly accepted: string;
+
+  constructor(message: string, accepted: string) {
+    super(message);
+    this.accepted = accepted;
+  }
+}
+
+/** There were too many requests. */
+export class RateLimitError extends Error {
+  override readonly name = 'RateLimitError';
+}
+
+/** An event of a batch that is wrong. */
+export interface WrongEvent {
+  /** Its place in the batch, from 0. */
+  readonly index: number;
+  readonly status: number;
+  readonly detail: string;
+}
+
+/** Some events of a batch are wrong, so none was taken. */
+export class BatchError extends Error {
+  override readonly name = 'BatchError';
+  readonly events: readonly WrongEvent[];
+
+  constructor(events: readonly WrongEvent[]) {
+    const [first] = events;
+    super(`event ${first?.index} of the batch: ${first?.detail}`);
+    this.events = events;
+  }
+}
+
+/** What is answered when something went wrong. */
+export interface Problem {
   readonly status: number;
   readonly title: string;
   readonly detail?: string;
   readonly reason?: RejectionReason;
+  /** Of a batch: what is wrong with which event. */
+  readonly events?: readonly WrongEvent[];
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -59,7 +116,7 @@ export function answerProblems(log: (line: string) => void): ErrorRequestHandler
   return (error: unknown, request, response, next) => {
     if (error instanceof RequestAbortedError) return;
     const problem = toProblem(error);
-    if (problem.status >= 500) log(toLogLine(`${request.method} ${request.originalUrl}`, error));
+    if (problem.status >= 500) log(toLogLine(request, response, error));
     if (response.headersSent) {
       next(error); // Express cuts the connection, so that nobody takes half an answer for one.
       return;
@@ -69,7 +126,8 @@ export function answerProblems(log: (line: string) => void): ErrorRequestHandler
   };
 }
 
-function toProblem(error: unknown): Problem {
+/** What is told of an error. */
+export function toProblem(error: unknown): Problem {
   if (error instanceof UnavailableError) {
     const seconds = Math.max(1, Math.ceil(error.retryAfterSeconds));
     return {
@@ -92,6 +150,9 @@ function toProblem(error: unknown): Problem {
   if (isRejected(error)) {
     return { ...REJECTIONS[error.reason], detail: error.message, reason: error.reason };
   }
+  if (error instanceof EventTooLargeError) {
+    return { status: 413, title: 'Body too large', detail: error.message };
+  }
   if (error instanceof EncodingError) {
     return {
       status: 415,
@@ -100,7 +161,7 @@ function toProblem(error: unknown): Problem {
       headers: { 'Accept-Encoding': error.supported.join(', ') },
     };
   }
-  return { status: 500, title: 'Internal error' };
+  return toRefusal(error) ?? { status: 500, title: 'Internal error' };
 }
 
 /** By what it has, because a source may be made by another copy of the package. */
@@ -108,11 +169,36 @@ function isRejected(error: Error): error is RejectedError {
   return 'reason' in error && Object.hasOwn(REJECTIONS, String(error.reason));
 }
 
-function toLogLine(request: string, error: unknown): string {
-  if (error instanceof UnavailableError || error instanceof SourceOffError) {
-    return `${request} unavailable: ${error.message}`;
+/** What is wrong with how it was asked. */
+function toRefusal(error: Error): Problem | undefined {
+  const detail = error.message;
+  if (error instanceof UnauthorizedError) {
+    const headers = { 'WWW-Authenticate': 'Bearer' };
+    return { status: 401, title: 'Unauthorized', detail, headers };
   }
-  return `${request} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+  if (error instanceof MethodError) {
+    return { status: 405, title: 'Method not allowed', detail, headers: { Allow: error.allowed } };
+  }
+  if (error instanceof MediaTypeError) {
+    const headers = { Accept: error.accepted };
+    return { status: 415, title: 'Unsupported media type', detail, headers };
+  }
+  // `Retry-After` is there already.
+  if (error instanceof RateLimitError) return { status: 429, title: 'Too many requests', detail };
+  if (error instanceof BatchError) {
+    const isTooLarge = error.events.every(({ status }) => status === 413);
+    const status = isTooLarge ? 413 : 400;
+    return { status, title: 'Wrong events in the batch', detail, events: error.events };
+  }
+  return undefined;
+}
+
+function toLogLine(request: Request, response: Response, error: unknown): string {
+  const asked = `${request.method} ${request.originalUrl} (${requestIdOf(response)})`;
+  if (error instanceof UnavailableError || error instanceof SourceOffError) {
+    return `${asked} unavailable: ${error.message}`;
+  }
+  return `${asked} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
 }
 
 function sendProblem(response: Response, { headers = {}, ...problem }: Problem): void {
@@ -120,7 +206,7 @@ function sendProblem(response: Response, { headers = {}, ...problem }: Problem):
     .status(problem.status)
     .set(headers)
     .type('application/problem+json')
-    .send(JSON.stringify(problem));
+    .send(JSON.stringify({ ...problem, requestId: requestIdOf(response) }));
 }
 
 /** Reads off what a refused client still sends, for a while, so that it gets to the answer. */

@@ -13,7 +13,9 @@ import { joinRepeated, type WebhookUrl } from '../events/webhook-body.ts';
 import type { AppDeps } from './app.ts';
 import { readBody } from './body.ts';
 import { NotFoundError, SourceOffError } from './problems.ts';
+import type { RateLimiters } from './rate-limit.ts';
 import { sendAnswer, untilGone } from './replies.ts';
+import { isPublished } from './sources/published.ts';
 import { RequestError, type Reply, type Source } from './sources/source.ts';
 
 /** Proxies may send the whole address; what counts is the path and query in it. */
@@ -41,11 +43,19 @@ interface Target {
 }
 
 /** Takes every method and every content type, for the sources there are. */
-export function takeWebhooks(deps: Omit<AppDeps, 'ready'>): RequestHandler {
+export function takeWebhooks(
+  deps: Omit<AppDeps, 'ready'> & { readonly limiters: RateLimiters },
+): RequestHandler {
   return async (request, response) => {
     const { source: name, url } = toTarget(request.originalUrl);
     const source = deps.sources.get(name);
     if (source === undefined) throw new NotFoundError(`there is no source ${JSON.stringify(name)}`);
+    if (isPublished(source)) {
+      throw new NotFoundError(
+        `${name} takes no webhooks: its events are published at /events/${name}`,
+      );
+    }
+    await deps.limiters.source?.take(request, response, name);
     if (source.missing.length > 0) throw new SourceOffError(describeOff(name, source));
     const received = await source.receive({
       source: name,
@@ -212,7 +222,13 @@ function idHeader(id: string): Record<string, string> {
 }
 
 /** What happened to an event, in a line: `hello post -> started approval-1, woke 2, no match 3`. */
-function toLogLine({ event, started, signalled, unmatched, queued }: DispatchedEvent): string {
+export function toLogLine({
+  event,
+  started,
+  signalled,
+  unmatched,
+  queued,
+}: DispatchedEvent): string {
   const parts = [
     ...started.map((workflowId) => `started ${workflowId}`),
     ...(signalled > 0 ? [`woke ${signalled}`] : []),

@@ -15,6 +15,7 @@ import type { WorkerOptions } from '@temporalio/worker';
 import type { Config } from '../config/config.ts';
 import type { TemporalServer } from '../dev/temporal.ts';
 import type { Trigger } from '../events/trigger.ts';
+import { published } from '../ingress/sources/published.ts';
 import { webhook } from '../ingress/sources/webhook.ts';
 import {
   NotAcceptedError,
@@ -51,6 +52,8 @@ export function startServer(
 export interface AppOptions {
   /** Names of generic webhook sources. */
   readonly sources: readonly string[];
+  /** Names of sources of published events. */
+  readonly published?: readonly string[];
   readonly triggers?: ReadonlyArray<Omit<Trigger, 'taskQueue'>>;
   readonly activities?: Config['activities'];
   /** The module with the workflows; those of `test/workflows` if none is given. */
@@ -77,7 +80,10 @@ function toConfig(options: AppOptions): Config {
     workflowsPath: options.workflowsPath ?? WORKFLOWS_PATH,
     activities: options.activities ?? {},
     taskQueue,
-    sources: new Map(options.sources.map((name) => [name, webhook({ verify: 'none' })])),
+    sources: new Map([
+      ...options.sources.map((name) => [name, webhook({ verify: 'none' })] as const),
+      ...(options.published ?? []).map((name) => [name, published()] as const),
+    ]),
     triggers: (options.triggers ?? []).map((trigger) => ({ ...trigger, taskQueue })),
   };
 }

@@ -226,7 +226,7 @@ describe('The management API', () => {
   test('refuses what it does not know, and whoever is not on this machine', async () => {
     assert.equal(await statusOf('/api/v1/subscriptions?source=no-such'), 404);
     assert.equal(await statusOf('/api/v1/subscriptions?limit=0'), 400);
-    assert.equal(await statusOf('/api/v1/subscriptions?source=watched&cursor=x'), 400);
+    assert.equal(await statusOf('/api/v1/subscriptions?source=watched&cursor=x'), 404);
     assert.equal(await statusOf('/api/v1/nothing'), 404);
     assert.equal(await statusOf('/webhooks/watched'), 404);
     assert.equal(await statusOf('/api/v1/sources', 'evil.example'), 403);

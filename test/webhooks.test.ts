@@ -524,7 +524,8 @@ describe('a problem', () => {
       title: 'Unavailable',
       detail: 'the event could not be made durable; send it again',
     });
-    assert.deepEqual(lines, ['POST /webhooks/hello unavailable: 10.0.0.7 refuses']);
+    const id = response.headers.get('x-request-id');
+    assert.deepEqual(lines, [`POST /webhooks/hello (${id}) unavailable: 10.0.0.7 refuses`]);
   });
 
   test('of ours tells its details to the log only', async () => {
@@ -536,7 +537,10 @@ describe('a problem', () => {
         title: 'Internal error',
       });
       assert.equal(lines.length, 1);
-      assert.match(lines[0] ?? '', new RegExp(`^POST /webhooks/${source} failed: .*a secret`));
+      assert.match(
+        lines[0] ?? '',
+        new RegExp(`^POST /webhooks/${source} \\(\\S+\\) failed: .*a secret`),
+      );
     }
   });
 });
@@ -588,8 +592,9 @@ async function problemOf(answered: Promise<Response>): Promise<Problem> {
   const response = await answered;
   assert.match(response.headers.get('content-type') ?? '', /^application\/problem\+json/);
   assert.equal(response.headers.get('cache-control'), 'no-cache');
-  const problem = (await response.json()) as Problem;
+  const { requestId, ...problem } = (await response.json()) as Problem & { requestId: string };
   assert.equal(problem.status, response.status);
+  assert.equal(requestId, response.headers.get('x-request-id'));
   return problem;
 }
 

@@ -20,7 +20,14 @@ import { loadConfig } from '../config/load.ts';
 import { resolveSource } from '../config/subscribable.ts';
 import { createWorker } from '../worker/worker.ts';
 import { bundlesFor } from './bundles.ts';
-import { deliver, startIngress, type Answer, type TestIngress } from './ingress.ts';
+import {
+  deliver,
+  publish,
+  startIngress,
+  type Answer,
+  type EventToPublish,
+  type TestIngress,
+} from './ingress.ts';
 import type { TestServer } from './server.ts';
 import {
   waitForSubscriptions,
@@ -139,6 +146,20 @@ export class TestApp implements AsyncDisposable {
     };
     const signed = kind.sign(draft, { id: id ?? randomUUID(), at: new Date() });
     return deliver(this.ingress.url, { source, ...signed });
+  }
+
+  /**
+   * Publishes an event to a source of published events, as an application would, with an API key for
+   * it. Once it returns, the event is safe.
+   *
+   * @returns the id that the event has in workflows
+   * @throws NotAcceptedError if it is not accepted
+   *
+   * @example
+   * await app.publish('orders', { type: 'order.paid', data: { order: 'A-17' } });
+   */
+  async publish(source: string, event: EventToPublish): Promise<string> {
+    return (await publish(this.ingress, source, event)).id;
   }
 
   /** Starts a workflow of the project, under an id of its own. */

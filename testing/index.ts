@@ -5,7 +5,7 @@ export type { SendOptions, TestAppOptions } from './app.ts';
 export { NotAcceptedError, ReplayFailedError, WaitError } from './errors.ts';
 export { recordHistory, replayHistories } from './histories.ts';
 export type { RecordedHistory, RecordedHistoryEvent, ReplayHistoriesOptions } from './histories.ts';
-export type { Answer, TestIngress } from './ingress.ts';
+export type { Answer, EventToPublish, TestIngress } from './ingress.ts';
 export { quietRuntime, startTestServer } from './server.ts';
 export type { TestServer } from './server.ts';
 export type { HeldSubscription, WaitForSubscriptionsOptions } from './subscriptions.ts';

@@ -1,13 +1,16 @@
 // An ingress in the process of the test, which answers HTTP on a free port.
 
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 
+import { createApiKey, type CreatedKey } from '../config/api-keys.ts';
 import type { Config } from '../config/config.ts';
 import { HOST } from '../dev/ports.ts';
 import { createDispatcher } from '../dispatch/dispatcher.ts';
 import type { Inspection } from '../dispatch/inspection.ts';
 import { createApp, createServer } from '../ingress/app.ts';
+import { isPublished } from '../ingress/sources/published.ts';
 import { NotAcceptedError } from './errors.ts';
 import type { TestServer } from './server.ts';
 
@@ -18,6 +21,8 @@ export interface TestIngress {
   readonly lines: readonly string[];
   /** What operators see. */
   readonly inspection: Inspection;
+  /** An API key for its sources of published events, if it has some; good for as long as it runs. */
+  readonly publisherKey: string | undefined;
   stop(): Promise<void>;
 }
 
@@ -33,11 +38,13 @@ export async function startIngress(
     triggers,
   });
   const lines: string[] = [];
+  const publisher = createPublisher(sources);
   const app = createApp({
     sources,
     dispatcher,
     ready: () => Promise.resolve([]),
     log: (line) => lines.push(line),
+    ...(publisher && { apiKeys: [publisher.entry] }),
   });
   const server = createServer(app).listen(0, HOST);
   await once(server, 'listening');
@@ -46,6 +53,7 @@ export async function startIngress(
     url: `http://${HOST}:${port}`,
     lines,
     inspection: dispatcher.inspection,
+    publisherKey: publisher?.key,
     async stop() {
       const closed = once(server, 'close');
       server.close();
@@ -54,6 +62,12 @@ export async function startIngress(
       await dispatcher.close();
     },
   };
+}
+
+function createPublisher(sources: Config['sources']): CreatedKey | undefined {
+  const names = [...sources].flatMap(([name, source]) => (isPublished(source) ? [name] : []));
+  if (names.length === 0) return undefined;
+  return createApiKey({ name: 'tests', role: 'publisher', sources: names });
 }
 
 /** What the ingress answered. */
@@ -116,4 +130,41 @@ function toAnswer(text: string): Partial<Answer & Problem> {
   } catch {
     return {}; // Not all providers are told JSON.
   }
+}
+
+/** A CloudEvent, as applications publish it. */
+export interface EventToPublish {
+  readonly type: string;
+  readonly data?: unknown;
+  /** @default a new UUID */
+  readonly id?: string;
+  /** @default '/tests' */
+  readonly source?: string;
+  readonly subject?: string;
+}
+
+/**
+ * Publishes an event to a source, as an application would.
+ *
+ * @throws NotAcceptedError for any answer but 202
+ */
+export async function publish(
+  { url, publisherKey }: Pick<TestIngress, 'url' | 'publisherKey'>,
+  source: string,
+  event: EventToPublish,
+): Promise<Pick<Answer, 'id'>> {
+  const response = await fetch(`${url}/events/${source}`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/cloudevents+json',
+      authorization: `Bearer ${publisherKey ?? ''}`,
+    },
+    body: JSON.stringify({ specversion: '1.0', id: randomUUID(), source: '/tests', ...event }),
+  });
+  const { id, detail = '' } = (await response.json()) as Pick<Answer, 'id'> & Partial<Problem>;
+  if (response.status === 202) return { id };
+  throw new NotAcceptedError(
+    `source ${source} answered ${response.status}: ${detail}`,
+    response.status,
+  );
 }

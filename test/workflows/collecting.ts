@@ -25,3 +25,8 @@ export async function collect(input: Omit<ListenInput, 'count'>): Promise<Receiv
 export async function returnEvent(event: Event): Promise<string> {
   return event.id;
 }
+
+/** Returns the event that started it. */
+export async function returnWhole(event: Event): Promise<Event> {
+  return event;
+}
