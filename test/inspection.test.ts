@@ -216,11 +216,13 @@ describe('The management API', () => {
 
   test('checks filters, and tries them', async () => {
     const body = JSON.stringify({ filter: 'data.a == 1', event: { type: 't', data: { a: 1 } } });
-    const checked = await fetch(`${url}/api/v1/filters/check`, { method: 'POST', body });
+    const headers = { 'content-type': 'application/json' };
+    const asked = { method: 'POST', headers, body };
+    const checked = await fetch(`${url}/api/v1/filters/check`, asked);
     assert.deepEqual(await checked.json(), { valid: true, indexed: true, indexedBy: ['data.a'] });
-    const tried = await fetch(`${url}/api/v1/filters/test`, { method: 'POST', body });
+    const tried = await fetch(`${url}/api/v1/filters/test`, asked);
     assert.deepEqual(await tried.json(), { matched: true, reasons: [] });
-    assert.equal(await statusOf('/api/v1/filters/test'), 404);
+    assert.equal(await statusOf('/api/v1/filters/test'), 405);
   });
 
   test('refuses what it does not know, and whoever is not on this machine', async () => {
