@@ -8,6 +8,7 @@ import type { Event } from '../events/event.ts';
 import { FilterIndex } from '../events/filter-index.ts';
 import { toSummary, type Trigger } from '../events/trigger.ts';
 import { Feeder } from './feeder.ts';
+import { NO_OBSERVER, observeMatch, type DispatchObserver } from './observer.ts';
 import { startOnce } from './source-client.ts';
 
 /** Longest part of a workflow id that is the event's id, or what `workflowId` gave. */
@@ -22,10 +23,12 @@ const ATTEMPT_MS_MAX = 1_500;
 export class Triggers {
   readonly #client: Client;
   readonly #feeder: Feeder;
+  readonly #observer: DispatchObserver;
   readonly #indexes = new Map<string, FilterIndex<Trigger>>();
 
-  constructor(client: Client, triggers: readonly Trigger[]) {
+  constructor(client: Client, triggers: readonly Trigger[], observer = NO_OBSERVER) {
     this.#client = client;
+    this.#observer = observer;
     this.#feeder = new Feeder(client);
     for (const trigger of triggers) {
       const index = this.#indexes.get(trigger.source) ?? new FilterIndex<Trigger>();
@@ -45,9 +48,20 @@ export class Triggers {
    * named by `workflowId` and has ended.
    */
   async start(event: Event): Promise<string[]> {
-    const triggers = this.#indexes.get(event.source)?.match(event).matched ?? [];
-    const ids = await Promise.all(triggers.map((trigger) => this.#startOrFeed(trigger, event)));
+    const ids = await Promise.all(
+      this.#match(event).map((trigger) => this.#startOrFeed(trigger, event)),
+    );
     return ids.filter((id) => id !== undefined);
+  }
+
+  #match(event: Event): readonly Trigger[] {
+    const index = this.#indexes.get(event.source);
+    if (index === undefined) return [];
+    const { triggers } = observeMatch(this.#observer, event.source, () => {
+      const { matched, failed } = index.match(event);
+      return { triggers: matched, matched: matched.length, failed: failed.length };
+    });
+    return triggers;
   }
 
   async #startOrFeed(trigger: Trigger, event: Event): Promise<string | undefined> {

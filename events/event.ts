@@ -25,6 +25,10 @@ export interface Event<T = unknown> {
   readonly time: string;
   /** What it happened to, where the source says so. */
   readonly subject?: string;
+  /** The span that sent it, as in W3C Trace Context. Filters do not see it. */
+  readonly traceparent?: string;
+  /** What tracing systems say of that span besides. Filters do not see it. */
+  readonly tracestate?: string;
   readonly data: T;
   /** On an event that `nextEvent` gave: the subscription it was for. */
   readonly subscription?: SubscriptionId;

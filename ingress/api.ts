@@ -2,9 +2,12 @@
 
 import express, { Router, type Express, type Request } from 'express';
 
+import type { Log } from '../config/log.ts';
 import type { Inspection, SubscriptionStatus } from '../dispatch/inspection.ts';
 import { answerProblems, ForbiddenError, NoAnswerError, NotFoundError } from './problems.ts';
+import type { Rejections } from './rejections.ts';
 import { RequestError, type Source } from './sources/source.ts';
+import type { Telemetry } from './telemetry.ts';
 
 /** How many subscriptions one answer lists, if nothing else is asked for, and at the most. */
 const LIMIT_DEFAULT = 100;
@@ -16,10 +19,15 @@ const LOCAL_HOST = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i;
 export interface ApiDeps {
   readonly sources: ReadonlyMap<string, Source>;
   readonly inspection: Inspection;
-  readonly log: (line: string) => void;
+  readonly log: Log;
+  /** With it, there are `/metrics` and `/api/v1/rejections`. */
+  readonly telemetry?: Pick<Telemetry, 'answerMetrics' | 'rejections'>;
 }
 
-/** `GET /api/v1/sources` and `GET /api/v1/subscriptions?source=&limit=&after=`. */
+/**
+ * `GET /api/v1/sources`, `/api/v1/subscriptions?source=&limit=&after=`,
+ * `/api/v1/rejections?source=&limit=` and `/metrics`.
+ */
 export function createApi(deps: ApiDeps): Express {
   const app = express();
   app.disable('x-powered-by');
@@ -31,12 +39,26 @@ export function createApi(deps: ApiDeps): Express {
     response.set('Cache-Control', 'no-store');
     next();
   });
+  if (deps.telemetry) {
+    app.get('/metrics', deps.telemetry.answerMetrics);
+    app.use('/api/v1', answerRejections(deps.telemetry.rejections));
+  }
   app.use('/api/v1', answerInspection(deps));
   app.use(() => {
     throw new NotFoundError('there is nothing here; the API is at /api/v1');
   });
   app.use(answerProblems(deps.log));
   return app;
+}
+
+/** What is asked for may be a source that is no longer configured. */
+function answerRejections(rejections: Rejections): Router {
+  const router = Router({ caseSensitive: true });
+  router.get('/rejections', (request, response) => {
+    const asked = { source: one(request, 'source'), limit: limitOf(request) };
+    response.json({ rejections: rejections.list(asked) });
+  });
+  return router;
 }
 
 function answerInspection({ sources, inspection }: ApiDeps): Router {

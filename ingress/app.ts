@@ -5,10 +5,12 @@ import { createServer as createHttpServer, type Server } from 'node:http';
 
 import express, { type Express } from 'express';
 
+import type { Log } from '../config/log.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import { answerHealth, type Ready } from './health.ts';
 import { answerProblems, NotFoundError } from './problems.ts';
 import type { Source } from './sources/source.ts';
+import type { IngressObserver } from './telemetry.ts';
 import { takeWebhooks } from './webhooks.ts';
 
 /** How long a client may take to send its headers, and its whole request. */
@@ -25,8 +27,14 @@ export interface AppDeps {
   readonly dispatcher: Dispatcher;
   /** What the process still lacks to do its work; empty if nothing. */
   readonly ready: Ready;
-  /** Takes one line per event, and one per failure. */
-  readonly log: (line: string) => void;
+  /** Takes one line per event, and one per failure, with what it is about. */
+  readonly log: Log;
+  /**
+   * Is told how requests end: a `Telemetry` counts it.
+   *
+   * @default nobody is told
+   */
+  readonly observer?: IngressObserver;
 }
 
 /**
@@ -45,7 +53,7 @@ export interface AppDeps {
  * });
  * const app = express();
  * app.get('/mine', (_request, response) => void response.send('mine'));
- * app.use(createApp({ sources, dispatcher, ready: async () => [], log: console.log }));
+ * app.use(createApp({ sources, dispatcher, ready: async () => [], log: (line) => console.log(line) }));
  */
 export function createApp(deps: AppDeps): Express {
   const app = express();
@@ -62,7 +70,7 @@ export function createApp(deps: AppDeps): Express {
   app.use(() => {
     throw new NotFoundError('there is nothing here; webhooks go to /webhooks/<source>');
   });
-  app.use(answerProblems(deps.log));
+  app.use(answerProblems(deps.log, deps.observer));
   return app;
 }
 

@@ -3,11 +3,14 @@
 
 import type { IncomingMessage } from 'node:http';
 
-import type { ErrorRequestHandler, Response } from 'express';
+import type { ErrorRequestHandler, Request, Response } from 'express';
 
+import { redactHeaders, type Log } from '../config/log.ts';
 import { UnavailableError } from '../dispatch/errors.ts';
 import { BodyTooLargeError, EncodingError, RequestAbortedError } from './body.ts';
+import { requestIdOf } from './request-id.ts';
 import { RequestError } from './sources/source.ts';
+import type { IngressObserver } from './telemetry.ts';
 
 /**
  * How long a refused client may go on sending. Hanging up at once would take the answer from it:
@@ -38,13 +41,26 @@ interface Problem {
 }
 
 /** Answers every error of the ingress, and logs those that are not the sender's. */
-export function answerProblems(log: (line: string) => void): ErrorRequestHandler {
+export function answerProblems(log: Log, observer?: IngressObserver): ErrorRequestHandler {
   // Express knows an error handler by its four parameters.
   // oxlint-disable-next-line max-params
   return (error: unknown, request, response, next) => {
     if (error instanceof RequestAbortedError) return;
     const problem = toProblem(error);
-    if (problem.status >= 500) log(toLogLine(`${request.method} ${request.originalUrl}`, error));
+    const path = pathOf(request);
+    const requestId = requestIdOf(request, response);
+    const { status } = problem;
+    // The address behind the proxies that the application trusts.
+    const remoteAddress = request.ip ?? null;
+    observer?.rejected({ error, status, path, remoteAddress, requestId: requestId ?? null });
+    const entry = { status, path, method: request.method, remoteAddress, requestId };
+    if (status >= 500) {
+      log(toLogLine(`${request.method} ${path}`, error), { ...entry, level: 'error', error });
+    } else {
+      const headers = redactHeaders(request.headers);
+      const line = `${request.method} ${path} refused: ${status} ${problem.title}`;
+      log(line, { ...entry, headers, level: 'debug' });
+    }
     if (response.headersSent) {
       next(error); // Express cuts the connection, so that nobody takes half an answer for one.
       return;
@@ -52,6 +68,11 @@ export function answerProblems(log: (line: string) => void): ErrorRequestHandler
     sendProblem(response, problem);
     drain(request);
   };
+}
+
+/** Without its query, which may hold a secret. */
+function pathOf({ originalUrl }: Request): string {
+  return originalUrl.split('?', 1)[0] ?? '';
 }
 
 function toProblem(error: unknown): Problem {

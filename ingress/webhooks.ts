@@ -7,10 +7,12 @@ import type { RequestHandler } from 'express';
 
 import type { Dispatched } from '../dispatch/dispatcher.ts';
 import type { Event } from '../events/event.ts';
+import { withTraceContext } from '../events/trace-context.ts';
 import { joinRepeated, type WebhookUrl } from '../events/webhook-body.ts';
 import type { AppDeps } from './app.ts';
 import { readBody } from './body.ts';
 import { NotFoundError } from './problems.ts';
+import { requestIdOf } from './request-id.ts';
 import { RequestError } from './sources/source.ts';
 
 /** Proxies may send the whole address; what counts is the path and query in it. */
@@ -31,19 +33,24 @@ interface Target {
 /** Takes every method and every content type, for the sources there are. */
 export function takeWebhooks(deps: Omit<AppDeps, 'ready'>): RequestHandler {
   return async (request, response) => {
+    const startedAt = performance.now();
     const { source: name, url } = toTarget(request.originalUrl);
     const source = deps.sources.get(name);
     if (source === undefined) throw new NotFoundError(`there is no source ${JSON.stringify(name)}`);
-    const event = source.toEvent({
-      source: name,
-      method: request.method,
-      url,
-      headers: toHeaders(request),
-      body: await readBody(request),
-    });
+    const headers = toHeaders(request);
+    const body = await readBody(request);
+    const made = source.toEvent({ source: name, method: request.method, url, headers, body });
+    const event = withTraceContext(made, headers);
     const dispatched = await deps.dispatcher.dispatch(event);
     accept(response, event.id, dispatched);
-    deps.log(toLogLine(event, dispatched));
+    deps.observer?.acknowledged(name, (performance.now() - startedAt) / 1_000);
+    deps.log(toLogLine(event, dispatched), {
+      source: name,
+      eventId: event.id,
+      eventType: event.type,
+      requestId: requestIdOf(request, response),
+      ...dispatched,
+    });
   };
 }
 

@@ -51,6 +51,8 @@ interface PendingSignal {
 }
 
 export class Source {
+  /** Whether the memo says how old the backlog is: when it is written depends on what is in it. */
+  tellsAge = false;
   readonly #subscriptions = new Map<SubscriptionId, Subscription>();
   readonly #removed = new Map<SubscriptionId, number>();
   #forgotten = 0;
@@ -104,6 +106,7 @@ export class Source {
       subscriptions: this.size,
       suspended: this.#suspended,
       // Never left out: a memo keeps what is not written anew.
+      ...(this.tellsAge && { oldestAcceptedAt: this.backlog[0]?.acceptedAt ?? 0 }),
       recovering: this.isRecovering,
     };
   }

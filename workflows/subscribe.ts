@@ -20,6 +20,7 @@ import { isRunFull } from './run-limits.ts';
 import { showSources } from './search-attribute.ts';
 
 export type { Event } from '../events/event.ts';
+export { spanContextOf, type EventSpanContext } from '../events/trace-context.ts';
 export type { SubscriptionId } from '../events/subscription.ts';
 export type { WebhookBody, WebhookData } from '../events/webhook-body.ts';
 export { cel, type CelValue } from './cel.ts';
