@@ -9,6 +9,7 @@ import { toSentence } from '../dev/errors.ts';
 import { createDevCommand } from './dev.ts';
 import { createIngressCommand } from './ingress.ts';
 import { createInitCommand } from './init.ts';
+import { createRejectionsCommand } from './rejections.ts';
 import { createSubscriptionsCommand } from './subscriptions.ts';
 import { createWorkerCommand } from './worker.ts';
 
@@ -18,6 +19,7 @@ const COMMANDS = [
   createWorkerCommand,
   createIngressCommand,
   createSubscriptionsCommand,
+  createRejectionsCommand,
 ];
 
 const { version } = createRequire(import.meta.url)('nextevent/package.json') as { version: string };

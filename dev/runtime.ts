@@ -48,7 +48,12 @@ export class DevRuntime {
       return;
     }
     void temporal.own?.exited.then(({ output }) => this.#crashed('Temporal', output));
-    const env = { ...temporal.env, PORT: String(this.#settings.ports.PORT), TZ: 'UTC' };
+    const env = {
+      LOG_FORMAT: 'text',
+      ...temporal.env,
+      PORT: String(this.#settings.ports.PORT),
+      TZ: 'UTC',
+    };
     this.#services = new Services(env, (service, how) => this.#crashed(service, how));
     if (this.#settings.reload) await this.#watchForChanges();
     await this.#startServices();
