@@ -181,7 +181,10 @@ describe('Of an ingress', { timeout: 240_000 }, () => {
   });
 
   test('what it refuses is counted and listed, and nothing of what was in it', async () => {
-    const refuse = async (path: string, init: RequestInit): Promise<void> => {
+    const refuse = async (
+      path: string,
+      init: { readonly body: string; readonly headers?: Record<string, string> },
+    ): Promise<void> => {
       const headers = { authorization: `Bearer ${SECRET}`, 'x-request-id': 'r-1' };
       const response = await fetch(`${url}${path}?token=${SECRET}`, {
         method: 'POST',
