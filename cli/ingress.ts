@@ -8,6 +8,7 @@ Environment:
   HOST, PORT  where it listens (127.0.0.1 and 8088)
   INGRESS_METRICS_ADDRESS  where Prometheus finds /metrics, such as 0.0.0.0:9464 (nowhere but on
               the management port)
+  TRUST_PROXY how many proxies are before it, or their addresses: they tell who a sender is
   LOG_LEVEL   debug, info, warn or error (info); LOG_FORMAT: json or text (json)
   TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and all else by which Temporal's own tools find a server
 `;

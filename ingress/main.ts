@@ -77,6 +77,9 @@ async function main(log: Log): Promise<void> {
     log,
     observer: telemetry,
   });
+  const { TRUST_PROXY: trusted } = process.env;
+  // A number of proxies, or their addresses: as Express has it.
+  if (trusted) app.set('trust proxy', /^\d+$/.test(trusted) ? Number(trusted) : trusted);
   const server = createServer(app);
   const port = await listen(server, { host, port: requestedPort, variable: 'PORT' });
   const api = createServer(createApi({ sources: config.sources, inspection, telemetry, log }));

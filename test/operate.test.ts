@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import type { Server } from 'node:http';
 import { after, before, describe, test } from 'node:test';
@@ -51,6 +52,12 @@ function parse(exposition: string): Map<string, number> {
     samples.set(sample, Number(value));
   }
   return samples;
+}
+
+/** The metrics of this project that a file of it names. */
+async function namedIn(file: string): Promise<Set<string>> {
+  const text = await readFile(new URL(`../${file}`, import.meta.url), 'utf8');
+  return new Set(text.match(/\bnextevent_\w+?(?=_bucket|\b)/g));
 }
 
 async function metricsAt(url: string): Promise<Map<string, number>> {
@@ -159,6 +166,13 @@ describe('Of an ingress', { timeout: 240_000 }, () => {
     assert.equal(of('backlog_events', ''), 0);
     assert.equal(of('source_has_room', ''), 1);
     assert.ok((found.get('process_cpu_seconds_total') ?? 0) > 0);
+  });
+
+  test('metrics are those that the documentation and the alert rules name', async () => {
+    const exposition = await (await fetch(`${management}/metrics`)).text();
+    const typed = [...exposition.matchAll(/^# TYPE (nextevent_\w+)/gm)].map(([, name]) => name);
+    assert.deepEqual([...(await namedIn('docs/operating.md'))].sort(), typed.sort());
+    for (const name of await namedIn('deploy/alerts.yaml')) assert.ok(typed.includes(name), name);
   });
 
   test('metrics show a backlog that nobody dispatches, and for how long', async () => {
@@ -272,7 +286,11 @@ describe('Processes as they are deployed', { timeout: 240_000 }, () => {
       LOG_LEVEL: 'debug',
     };
     worker = await startProcess('worker', { ...env, WORKER_METRICS_ADDRESS });
-    ingress = await startProcess('ingress', { ...env, INGRESS_METRICS_ADDRESS });
+    ingress = await startProcess('ingress', {
+      ...env,
+      INGRESS_METRICS_ADDRESS,
+      TRUST_PROXY: '1',
+    });
   });
   after(async () => {
     await ingress?.kill();
@@ -286,6 +304,7 @@ describe('Processes as they are deployed', { timeout: 240_000 }, () => {
       'x-hub-signature-256': SECRET,
       'idempotency-key': 'e-1',
       'x-request-id': 'r-2',
+      'x-forwarded-for': '203.0.113.9',
     };
     const accepted = await fetch(`${ingress.url}/webhooks/worker?token=${SECRET}`, {
       method: 'POST',
@@ -306,6 +325,7 @@ describe('Processes as they are deployed', { timeout: 240_000 }, () => {
       [event.level, event.source, event.requestId, event.queued],
       ['info', 'worker', 'r-2', false],
     );
+    assert.equal(refusal.remoteAddress, '203.0.113.9', 'the proxy is trusted');
     assert.equal((refusal.headers as Record<string, unknown>).cookie, '[redacted]');
     assert.equal((refusal.headers as Record<string, unknown>)['x-request-id'], 'r-2');
     for (const process of [ingress, worker]) assert.doesNotMatch(process.output(), /do-not-tell/);
