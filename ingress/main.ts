@@ -54,7 +54,8 @@ interface Temporal {
 try {
   await main(startLog(process.env));
 } catch (error) {
-  console.error(toSentence(error));
+  // For whoever starts it, whatever form the log has.
+  process.stderr.write(`${toSentence(error)}\n`);
   process.exit(1);
 }
 

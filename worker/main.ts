@@ -25,7 +25,8 @@ try {
   await main(startLog(process.env));
   process.exit(0);
 } catch (error) {
-  console.error(toSentence(error));
+  // For whoever starts it, whatever form the log has.
+  process.stderr.write(`${toSentence(error)}\n`);
   process.exit(1);
 }
 
