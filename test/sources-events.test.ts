@@ -233,13 +233,15 @@ describe('the sender hears', () => {
 
   test('503 while the source is off, and the log says why', async () => {
     const answer = await send('off', { method: 'POST', suffix: '', headers: {}, body: '{}' });
+    const requestId = answer.headers.get('x-request-id');
     assert.deepEqual(await answer.json(), {
       status: 503,
       title: 'Unavailable',
       detail: 'the source is off',
+      requestId,
     });
     assert.deepEqual(lines, [
-      'POST /webhooks/off unavailable: off is off: NEXTEVENT_TEST_UNSET is not set',
+      `POST /webhooks/off (${requestId}) unavailable: off is off: NEXTEVENT_TEST_UNSET is not set`,
     ]);
   });
 });
