@@ -9,6 +9,10 @@ Environment:
   MANAGEMENT_HOST, MANAGEMENT_PORT  where the management API does (127.0.0.1, and PORT + 1000);
     at another host it needs keys: nextevent key create --role reader
   NEXTEVENT_KEYS  the file of API keys (nextevent.keys.json beside the configuration)
+  INGRESS_METRICS_ADDRESS  where Prometheus finds /metrics, such as 0.0.0.0:9464 (nowhere but on
+              the management port)
+  TRUST_PROXY how many proxies are before it, or their addresses: they tell who a sender is
+  LOG_LEVEL   debug, info, warn or error (info); LOG_FORMAT: json or text (json)
   TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and all else by which Temporal's own tools find a server
 `;
 

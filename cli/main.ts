@@ -11,6 +11,7 @@ import { createFilterCommand } from './filter.ts';
 import { createIngressCommand } from './ingress.ts';
 import { createInitCommand } from './init.ts';
 import { createKeyCommand } from './key.ts';
+import { createRejectionsCommand } from './rejections.ts';
 import { createSendCommand } from './send.ts';
 import { createSubscriptionsCommand } from './subscriptions.ts';
 import { createWorkerCommand } from './worker.ts';
@@ -22,6 +23,7 @@ const COMMANDS = [
   createIngressCommand,
   createSendCommand,
   createSubscriptionsCommand,
+  createRejectionsCommand,
   createFilterCommand,
   createKeyCommand,
 ];

@@ -1,10 +1,7 @@
 import { Command } from 'commander';
 
-import { StartError } from '../dev/errors.ts';
 import type { SubscriptionStatus } from '../dispatch/inspection.ts';
-
-/** Where the management API of an ingress is that nobody has told otherwise. */
-const DEFAULT_URL = `http://127.0.0.1:${process.env.MANAGEMENT_PORT || 9088}`;
+import { ask, DEFAULT_URL, ENVIRONMENT, toTable } from './management.ts';
 
 /** How many subscriptions one request asks for. */
 const PAGE = 500;
@@ -12,10 +9,7 @@ const PAGE = 500;
 /** A filter, or an error, is printed up to here, in characters. */
 const CELL_LENGTH_MAX = 60;
 
-const ENVIRONMENT = `
-Environment:
-  NEXTEVENT_API_KEY  a key of role reader or admin, where the ingress has such keys
-`;
+const HEAD = ['source', 'workflow', 'filter', 'since', 'received', 'unread', 'state'];
 
 interface SubscriptionsOptions {
   readonly url: string;
@@ -50,7 +44,8 @@ async function list(
   const found: SubscriptionStatus[] = [];
   for (const name of sources) found.push(...(await subscriptionsAt(url, name)));
   if (json) for (const subscription of found) console.log(JSON.stringify(subscription));
-  else console.log(found.length === 0 ? 'nobody waits for anything' : toTable(found));
+  else
+    console.log(found.length === 0 ? 'nobody waits for anything' : toTable(HEAD, found.map(toRow)));
 }
 
 async function sourcesAt(url: string): Promise<string[]> {
@@ -69,31 +64,6 @@ async function subscriptionsAt(url: string, source: string): Promise<Subscriptio
     cursor = next;
   }
   return found;
-}
-
-async function ask<T>(url: URL): Promise<T> {
-  const key = process.env.NEXTEVENT_API_KEY;
-  const headers = key ? { authorization: `Bearer ${key}` } : {};
-  const response = await fetch(url, { headers }).catch((error: unknown) => {
-    throw new StartError(`no ingress answers at ${url.origin}: start one, or give its --url`, {
-      cause: error,
-    });
-  });
-  const answer = (await response.json()) as T & { readonly detail?: string };
-  if (response.ok) return answer;
-  throw new StartError(`${url.origin} answers ${response.status}: ${answer.detail ?? 'no reason'}`);
-}
-
-function toTable(subscriptions: readonly SubscriptionStatus[]): string {
-  const head = ['source', 'workflow', 'filter', 'since', 'received', 'unread', 'state'];
-  const rows = [head, ...subscriptions.map(toRow)];
-  const widths = head.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const toLine = (row: readonly string[]): string =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd();
-  return rows.map(toLine).join('\n');
 }
 
 function toRow(subscription: SubscriptionStatus): readonly string[] {

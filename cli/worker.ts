@@ -5,6 +5,8 @@ import { prepareToRun } from './service.ts';
 
 const ENVIRONMENT = `
 Environment:
+  WORKER_METRICS_ADDRESS  where Prometheus finds /metrics, such as 0.0.0.0:9464 (nowhere)
+  LOG_LEVEL   debug, info, warn or error (info); LOG_FORMAT: json or text (json)
   TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and all else by which Temporal's own tools find a server
 `;
 

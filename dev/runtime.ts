@@ -49,6 +49,7 @@ export class DevRuntime {
     }
     void temporal.own?.exited.then(({ output }) => this.#crashed('Temporal', output));
     const env = {
+      LOG_FORMAT: 'text',
       ...temporal.env,
       PORT: String(this.#settings.ports.PORT),
       TZ: 'UTC',

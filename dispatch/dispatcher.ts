@@ -7,10 +7,12 @@ import type { Trigger } from '../events/trigger.ts';
 import { UnavailableError } from './errors.ts';
 import { Inspection } from './inspection.ts';
 import { Lanes } from './lanes.ts';
+import { DispatchedBefore, NO_OBSERVER, type DispatchObserver } from './observer.ts';
 import { Responses, type Answer, type Respondent } from './responses.ts';
 import { SourceClient } from './source-client.ts';
 import { SourceDispatcher, type Dispatched } from './source-dispatcher.ts';
 import { SubscriberClient } from './subscriber-client.ts';
+import { continueTrace } from './trace.ts';
 import { Triggers } from './triggers.ts';
 
 export type { Answer, Respondent } from './responses.ts';
@@ -41,6 +43,12 @@ export interface DispatcherOptions {
   readonly namespace: string;
   readonly sources: readonly string[];
   readonly triggers: readonly Trigger[];
+  /**
+   * Is told what happens to events: a `Telemetry` counts it.
+   *
+   * @default nobody is told
+   */
+  readonly observer?: DispatchObserver;
 }
 
 /**
@@ -55,24 +63,38 @@ export interface DispatcherOptions {
  * });
  */
 export async function createDispatcher(options: DispatcherOptions): Promise<ConnectedDispatcher> {
-  const { namespace, sources } = options;
+  const { namespace, sources, observer = NO_OBSERVER } = options;
   const connection = await connectWithoutRetry(options.connectionOptions);
   const client = new Client({ connection, namespace });
   const deps = {
     client: new SourceClient(client),
     lanes: new Lanes(client, STUCK_MS),
-    triggers: new Triggers(client, options.triggers),
+    triggers: new Triggers(
+      new Client({ connection, namespace, interceptors: { workflow: [continueTrace] } }),
+      options.triggers,
+      observer,
+    ),
+    observer,
   };
   const dispatchers = new Map(sources.map((name) => [name, new SourceDispatcher(name, deps)]));
   await Promise.all([...dispatchers.values()].map((dispatcher) => dispatcher.warmUp()));
   const subscribers = new SubscriberClient(client);
   const responses = new Responses(client);
+  const before = new DispatchedBefore();
   return {
     inspection: new Inspection({ client: deps.client, subscribers, dispatchers }),
     async dispatch(event) {
       const dispatcher = dispatchers.get(event.source);
       if (!dispatcher) throw new UnavailableError(`${event.source} is not a source`);
-      return dispatcher.dispatch(event);
+      const dispatched = await dispatcher.dispatch(event);
+      const { started, signalled, queued } = dispatched;
+      observer.dispatched(event.source, {
+        path: queued ? 'slow' : 'fast',
+        started: started.length,
+        signalled,
+        isRepeated: before.add(event),
+      });
+      return dispatched;
     },
     answer: (event, respondent, gone) => responses.wait(event, respondent, gone),
     async close() {

@@ -28,10 +28,14 @@ export interface SourceStatus {
   readonly suspended: number;
   /** How many events wait to be dispatched. */
   readonly backlog: number;
+  /** Since when the oldest of them has waited, in RFC 3339; null if none does, or it is not known. */
+  readonly oldestSince: string | null;
   /** Whether the backlog takes more. */
   readonly hasRoom: boolean;
   /** Whether something has changed that no worker has seen yet. */
   readonly isPending: boolean;
+  /** Since when, in RFC 3339; null if nothing has. */
+  readonly pendingSince: string | null;
   readonly version: number;
   /** About how much its subscriptions take, in bytes. */
   readonly stateBytes: number;
@@ -88,7 +92,7 @@ export class Inspection {
   /** Needs no worker. */
   async source(name: string): Promise<SourceStatus> {
     const described = await this.#deps.client.describe(name);
-    const { memo, isOpen, isPending = false, hasRoom = true } = described ?? {};
+    const { memo, isOpen, isPending = false, pendingSince, hasRoom = true } = described ?? {};
     const live = memo?.recovering ? 'recovering' : 'running';
     const ended = described === undefined ? 'unused' : 'ended';
     return {
@@ -97,8 +101,10 @@ export class Inspection {
       subscriptions: memo?.subscriptions ?? 0,
       suspended: memo?.suspended ?? 0,
       backlog: memo?.backlog ?? 0,
+      oldestSince: toTime(memo?.oldestAcceptedAt),
       hasRoom,
       isPending,
+      pendingSince: toTime(pendingSince),
       version: memo?.version ?? 0,
       stateBytes: memo?.stateBytes ?? 0,
       segments: memo?.segments ?? 0,
@@ -124,7 +130,7 @@ export class Inspection {
         source,
         filter: subscription.filter,
         workflowId: subscription.workflowId,
-        since: subscription.since === undefined ? null : new Date(subscription.since).toISOString(),
+        since: toTime(subscription.since),
         received: held.get(subscription.id)?.received ?? null,
         unread: held.get(subscription.id)?.unread ?? null,
         suspended: subscription.suspended === true,
@@ -146,4 +152,8 @@ export class Inspection {
     });
     return known;
   }
+}
+
+function toTime(ms: number | undefined): string | null {
+  return ms === undefined || ms === 0 ? null : new Date(ms).toISOString();
 }

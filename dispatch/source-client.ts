@@ -2,6 +2,7 @@
 
 import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
 import type { SignalDefinition } from '@temporalio/common';
+import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import {
   decodeArrayFromPayloads,
   decodeMapFromPayloads,
@@ -66,6 +67,8 @@ export interface SourceDescription {
   readonly isOpen: boolean;
   /** Whether there is a workflow task that nobody has completed yet. */
   readonly isPending: boolean;
+  /** Since when, in milliseconds since 1970. */
+  readonly pendingSince?: number | undefined;
   /** Whether its run takes more events into the backlog. */
   readonly hasRoom: boolean;
   readonly memo: SourceMemo | undefined;
@@ -144,6 +147,11 @@ export class SourceClient {
       isRunning: info?.status === RUNNING,
       isOpen,
       isPending: Boolean(pendingWorkflowTask),
+      pendingSince: pendingWorkflowTask
+        ? optionalTsToMs(
+            pendingWorkflowTask.originalScheduledTime ?? pendingWorkflowTask.scheduledTime,
+          )
+        : undefined,
       hasRoom:
         Number(info?.historyLength ?? 0) < RUN_EVENTS_MAX &&
         Number(info?.historySizeBytes ?? 0) < RUN_BYTES_MAX,

@@ -16,6 +16,7 @@ import type { Lanes, Outcome, Target } from './lanes.ts';
 import { MatchFailures } from './match-failures.ts';
 import { matchSubscribers, type Match } from './matcher.ts';
 import type { SourceClient } from './source-client.ts';
+import { NO_OBSERVER, observeMatch, type DispatchObserver } from './observer.ts';
 import type { Respondent } from './responses.ts';
 import { Subscribers, type Reading } from './subscribers.ts';
 import type { Triggers } from './triggers.ts';
@@ -80,6 +81,7 @@ export interface SourceDispatcherDeps {
   readonly client: SourceClient;
   readonly lanes: Lanes;
   readonly triggers: Triggers;
+  readonly observer?: DispatchObserver;
 }
 
 export class SourceDispatcher {
@@ -214,6 +216,7 @@ export class SourceDispatcher {
       eventId: arrival.event.id,
       after,
       ...(after > 0 && { chain: this.#subscribers.chain }),
+      acceptedAt: Date.now(),
       ...(leftOver.length > 0 && { leftOver: leftOver.map(({ target }) => target.workflowId) }),
     });
     turn.settle();
@@ -265,16 +268,25 @@ export class SourceDispatcher {
 
   /** Signals the event to those that it was not matched against yet; false if they are too many. */
   #match(arrival: Arrival): boolean {
-    const { index, chain, version } = this.#subscribers;
+    const { chain, version } = this.#subscribers;
     const after = this.#matchedVersion(arrival);
     // Above its version, the copy may be half of what it is to be.
     const isNew = ({ seq }: Subscription): boolean => seq > after && seq <= version;
-    const { matches, failed } = matchSubscribers(index, arrival.event, isNew);
-    this.failures.add(arrival.event, failed);
+    const { matches, failures } = this.#matchThose(isNew, arrival.event);
+    this.failures.add(arrival.event, failures);
     if (matches.length > FAN_OUT_MAX) return false;
     arrival.matched = { chain, version };
     for (const match of matches) this.#signal(arrival, match);
     return true;
+  }
+
+  #matchThose(isAskedFor: (subscription: Subscription) => boolean, event: Event) {
+    const { index } = this.#subscribers;
+    return observeMatch(this.#deps.observer ?? NO_OBSERVER, this.#source, () => {
+      const { matches, failed: failures } = matchSubscribers(index, event, isAskedFor);
+      const matched = matches.reduce((sum, { subscriptions }) => sum + subscriptions.length, 0);
+      return { matches, failures, matched, failed: failures.size };
+    });
   }
 
   #matchedVersion({ matched }: Arrival): number {

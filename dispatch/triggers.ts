@@ -8,6 +8,7 @@ import type { Event } from '../events/event.ts';
 import { FilterIndex } from '../events/filter-index.ts';
 import { toSummary, type Trigger } from '../events/trigger.ts';
 import { Feeder } from './feeder.ts';
+import { NO_OBSERVER, observeMatch, type DispatchObserver } from './observer.ts';
 import type { Respondent } from './responses.ts';
 import { startOnce } from './source-client.ts';
 
@@ -31,10 +32,12 @@ export interface Started {
 export class Triggers {
   readonly #client: Client;
   readonly #feeder: Feeder;
+  readonly #observer: DispatchObserver;
   readonly #indexes = new Map<string, FilterIndex<Trigger>>();
 
-  constructor(client: Client, triggers: readonly Trigger[]) {
+  constructor(client: Client, triggers: readonly Trigger[], observer = NO_OBSERVER) {
     this.#client = client;
+    this.#observer = observer;
     this.#feeder = new Feeder(client);
     for (const trigger of triggers) {
       const index = this.#indexes.get(trigger.source) ?? new FilterIndex<Trigger>();
@@ -49,13 +52,12 @@ export class Triggers {
   }
 
   /**
-   * Starts or feeds every workflow that a trigger wants to with this event. A workflow that this event has started before is not started again, unless it is
-   * named by `workflowId` and has ended.
+   * Starts or feeds every workflow that a trigger wants to with this event. A workflow that this
+   * event has started before is not started again, unless it is named by `workflowId` and has ended.
    */
   async start(event: Event): Promise<Started> {
-    const triggers = this.#indexes.get(event.source)?.match(event).matched ?? [];
     const started = await Promise.all(
-      triggers.map(async ({ respondMsMax: withinMs, ...trigger }) => {
+      this.#match(event).map(async ({ respondMsMax: withinMs, ...trigger }) => {
         const workflowId = await this.#startOrFeed(trigger, event);
         return workflowId === undefined ? [] : [{ workflowId, withinMs }];
       }),
@@ -63,6 +65,16 @@ export class Triggers {
     const all = started.flat();
     const respondent = all.find((one): one is Respondent => one.withinMs !== undefined);
     return { ids: all.map(({ workflowId }) => workflowId), ...(respondent && { respondent }) };
+  }
+
+  #match(event: Event): readonly Trigger[] {
+    const index = this.#indexes.get(event.source);
+    if (index === undefined) return [];
+    const { triggers } = observeMatch(this.#observer, event.source, () => {
+      const { matched, failed } = index.match(event);
+      return { triggers: matched, matched: matched.length, failed: failed.length };
+    });
+    return triggers;
   }
 
   async #startOrFeed(trigger: Trigger, event: Event): Promise<string | undefined> {

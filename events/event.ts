@@ -25,10 +25,14 @@ export interface Event<T = unknown> {
   readonly time: string;
   /** What it happened to, where the source says so. */
   readonly subject?: string;
+  /** The span that sent it, as in W3C Trace Context. Filters do not see it. */
+  readonly traceparent?: string;
+  /** What tracing systems say of that span besides. Filters do not see it. */
+  readonly tracestate?: string;
   readonly data: T;
   /**
    * On an event that was published as a CloudEvent, its other attributes: its own `source`,
-   * `datacontenttype`, `dataschema`, and extensions such as `traceparent`.
+   * `datacontenttype`, `dataschema`, and its extensions.
    */
   readonly attributes?: Readonly<Record<string, string | number | boolean>>;
   /** On an event that `nextEvent` gave: the subscription it was for. */

@@ -6,6 +6,7 @@ import helmet from 'helmet';
 import { z } from 'zod';
 
 import type { ApiKey } from '../config/api-keys.ts';
+import type { Log } from '../config/log.ts';
 import type { RateLimits } from '../config/rate-limits.ts';
 import type { Inspection } from '../dispatch/inspection.ts';
 import { defineRoute, type ApiRoute } from './api-route.ts';
@@ -15,8 +16,10 @@ import { Authentication, checkOperator, isOperator } from './keys/authentication
 import { API_BASE, createDocument } from './openapi.ts';
 import { answerProblems, ForbiddenError, MethodError, NotFoundError } from './problems.ts';
 import { createRateLimiters } from './rate-limit.ts';
+import { rejectionRoutes } from './rejection-routes.ts';
 import { takeRequestId } from './request-id.ts';
 import type { Source } from './sources/source.ts';
+import type { Telemetry } from './telemetry.ts';
 
 /** The names of this machine. A page in a browser that uses another one is not let in. */
 const LOCAL_HOST = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i;
@@ -24,7 +27,13 @@ const LOCAL_HOST = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i;
 export interface ApiDeps {
   readonly sources: ReadonlyMap<string, Source>;
   readonly inspection: Pick<Inspection, 'source' | 'subscriptions'>;
-  readonly log: (line: string) => void;
+  readonly log: Log;
+  /**
+   * With it, there are `/metrics` and `/api/v1/rejections`.
+   *
+   * @default none
+   */
+  readonly telemetry?: Pick<Telemetry, 'answerMetrics' | 'rejections'>;
   /**
    * If one of them is of role `reader` or `admin`, every request needs such a key.
    *
@@ -41,6 +50,7 @@ export function apiRoutes(deps: ApiDeps): readonly ApiRoute[] {
   const routes: ApiRoute[] = [
     ...inspectionRoutes(deps),
     ...filterRoutes(),
+    ...(deps.telemetry ? rejectionRoutes(deps.telemetry) : []),
     defineRoute({
       method: 'get',
       path: '/openapi.json',
@@ -53,7 +63,7 @@ export function apiRoutes(deps: ApiDeps): readonly ApiRoute[] {
   return routes;
 }
 
-/** The routes of `apiRoutes`, below `/api/v1`. */
+/** The routes of `apiRoutes`, below `/api/v1`, and `/metrics`. */
 export function createApi(deps: ApiDeps, routes = apiRoutes(deps)): Express {
   const app = express();
   app.disable('x-powered-by');
@@ -64,6 +74,7 @@ export function createApi(deps: ApiDeps, routes = apiRoutes(deps)): Express {
   });
   const guard = createGuard(deps);
   app.use(API_BASE, answerRoutes(routes, guard));
+  if (deps.telemetry) app.get('/metrics', guard('reader'), deps.telemetry.answerMetrics);
   app.use(guard('reader'), () => {
     throw new NotFoundError(`there is nothing here; the API is at ${API_BASE}`);
   });

@@ -6,6 +6,7 @@ import { createServer as createHttpServer, type Server } from 'node:http';
 import express, { type Express } from 'express';
 
 import type { ApiKey } from '../config/api-keys.ts';
+import type { Log } from '../config/log.ts';
 import type { RateLimits } from '../config/rate-limits.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import type { Event } from '../events/event.ts';
@@ -15,6 +16,7 @@ import { takePublished } from './publish.ts';
 import { createRateLimiters } from './rate-limit.ts';
 import { takeRequestId } from './request-id.ts';
 import type { Source } from './sources/source.ts';
+import type { IngressObserver } from './telemetry.ts';
 import { takeWebhooks } from './webhooks.ts';
 
 /** How long a client may take to send its headers, and its whole request. */
@@ -31,8 +33,14 @@ export interface AppDeps {
   readonly dispatcher: Dispatcher;
   /** What the process still lacks to do its work; empty if nothing. */
   readonly ready: Ready;
-  /** Takes one line per event, and one per failure. */
-  readonly log: (line: string) => void;
+  /** Takes one line per event, and one per failure, with what it is about; at `debug`, refusals. */
+  readonly log: Log;
+  /**
+   * Is told how requests end: a `Telemetry` counts it.
+   *
+   * @default nobody is told
+   */
+  readonly observer?: IngressObserver;
   /**
    * Says why nobody wanted an event, for its line. It costs more than the event itself: for
    * development.
@@ -64,7 +72,7 @@ export interface AppDeps {
  * });
  * const app = express();
  * app.get('/mine', (_request, response) => void response.send('mine'));
- * app.use(createApp({ sources, dispatcher, ready: async () => [], log: console.log }));
+ * app.use(createApp({ sources, dispatcher, ready: async () => [], log: createLog(process.env) }));
  */
 export function createApp(deps: AppDeps): Express {
   const app = express();
@@ -85,7 +93,7 @@ export function createApp(deps: AppDeps): Express {
       'there is nothing here; webhooks go to /webhooks/<source>, published events to /events/<source>',
     );
   });
-  app.use(answerProblems(deps.log));
+  app.use(answerProblems(deps.log, deps.observer));
   return app;
 }
 

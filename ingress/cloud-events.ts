@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { CloudEvent, ValidationError } from 'cloudevents';
 
 import { EVENT_BYTES_MAX, EVENT_ID_LENGTH_MAX, type Event } from '../events/event.ts';
+import { toTraceContext } from '../events/trace-context.ts';
 import { deriveEvent, storeBody } from '../events/webhook-body.ts';
 import { parseJson, parseText } from './json.ts';
 import { RequestError } from './sources/source.ts';
@@ -84,6 +85,7 @@ export function toEvent(source: string, raw: RawCloudEvent): Event {
     type: String(type),
     time: toTime(time),
     ...(subject !== undefined && { subject: String(subject) }),
+    ...toTraceContext(others),
     data: toData(raw, others.datacontenttype),
     attributes: others,
   });

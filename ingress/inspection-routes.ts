@@ -29,8 +29,13 @@ const sourceSchema = z
     subscriptions: count,
     suspended: count.describe('How many subscriptions of full workflows take no events.'),
     backlog: count.describe('How many events wait to be dispatched.'),
+    oldestSince: z.iso
+      .datetime()
+      .nullable()
+      .describe('Since when the oldest of them has waited. Null: none does, or it is not known.'),
     hasRoom: z.boolean().describe('Whether the backlog takes more.'),
     isPending: z.boolean().describe('Whether something has changed that no worker has seen yet.'),
+    pendingSince: z.iso.datetime().nullable().describe('Since when. Null: nothing has.'),
     version: count,
     segments: count.describe('How many parts of what it holds are in workflows of their own.'),
     stateBytes: count.describe('About how much its subscriptions take, in bytes.'),

@@ -8,10 +8,12 @@ import type { AddressInfo } from 'node:net';
 
 import { Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
+import express from 'express';
 
 import { checkKeysFile, loadApiKeys } from '../config/api-keys.ts';
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
+import { startLog, type Log } from '../config/log.ts';
 import { createDispatcher } from '../dispatch/dispatcher.ts';
 import type { Event } from '../events/event.ts';
 import { SOURCE_TASK_QUEUE } from '../workflows/messages.ts';
@@ -22,6 +24,7 @@ import { whyNoMatch, type Candidate } from './no-match.ts';
 import { createReadiness } from './readiness.ts';
 import { describeRetention } from './retention.ts';
 import { isPublished } from './sources/published.ts';
+import { Telemetry } from './telemetry.ts';
 import { describeOff } from './webhooks.ts';
 
 const DEFAULT_HOST = '127.0.0.1';
@@ -33,6 +36,10 @@ const DEFAULT_MANAGEMENT_HOST = '127.0.0.1';
 /** Two ingresses on one machine are rather at ports next to each other. */
 const MANAGEMENT_DISTANCE = 1_000;
 const PORT_MAX = 65_535;
+
+/** The address at which Prometheus finds `/metrics`, beside the management API. */
+const METRICS_VARIABLE = 'INGRESS_METRICS_ADDRESS';
+const ADDRESS = /^\[?([^[\]]+)\]?:(\d{1,5})$/;
 
 /** How long requests in flight have, once the process was asked to end. */
 const SHUTDOWN_MS_MAX = 30_000;
@@ -52,13 +59,14 @@ interface Temporal {
 }
 
 try {
-  await main();
+  await main(startLog(process.env));
 } catch (error) {
-  console.error(toSentence(error));
+  // For whoever starts it, whatever form the log has.
+  process.stderr.write(`${toSentence(error)}\n`);
   process.exit(1);
 }
 
-async function main(): Promise<void> {
+async function main(log: Log): Promise<void> {
   const host = process.env.HOST || DEFAULT_HOST;
   const requestedPort = toPort('PORT', DEFAULT_PORT);
   const config = await loadConfig();
@@ -68,7 +76,10 @@ async function main(): Promise<void> {
   for (const line of describeKeys(apiKeys, config.sources)) console.log(line);
   const managementHost = process.env.MANAGEMENT_HOST || DEFAULT_MANAGEMENT_HOST;
   checkManagementHost(managementHost, apiKeys);
-  const { connection, dispatcher, namespace } = await connect(config);
+  const telemetry = new Telemetry([...config.sources.keys()]);
+  const { connection, dispatcher, namespace } = await connect(config, telemetry);
+  const { inspection } = dispatcher;
+  telemetry.watch(inspection);
   const app = createApp({
     sources: config.sources,
     dispatcher,
@@ -77,22 +88,26 @@ async function main(): Promise<void> {
       namespace,
       taskQueues: [config.taskQueue, SOURCE_TASK_QUEUE],
     }),
-    log: console.log,
+    log,
+    observer: telemetry,
     // Set by the dev runtime alone.
     ...(process.env.NEXTEVENT_EXPLAIN === '1' && {
       explain: (event: Event) => whyNoMatch(event, candidatesOf(config, dispatcher, event.source)),
     }),
     ...guards,
   });
+  const { TRUST_PROXY: trusted } = process.env;
+  // A number of proxies, or their addresses: as Express has it.
+  if (trusted) app.set('trust proxy', /^\d+$/.test(trusted) ? Number(trusted) : trusted);
   const server = createServer(app);
   const port = await listen(server, { host, port: requestedPort, variable: 'PORT' });
-  const { inspection } = dispatcher;
   const api = createServer(
-    createApi({ sources: config.sources, inspection, log: console.log, ...guards }),
+    createApi({ sources: config.sources, inspection, telemetry, log, ...guards }),
   );
   const managementPort = await listenForOperators(api, managementHost, port);
+  const metrics = await listenForMetrics(telemetry);
   onceAskedToEnd(async () => {
-    await Promise.all([closeServer(server), closeServer(api)]);
+    await Promise.all([server, api, ...(metrics ? [metrics] : [])].map(closeServer));
     await dispatcher.close();
     await connection.close();
   });
@@ -143,7 +158,21 @@ async function listenForOperators(
   return listen(api, place).catch(() => listen(api, { ...place, port: 0 }));
 }
 
-async function connect(config: Config): Promise<Temporal> {
+/** Where Prometheus can get at it: the management API is for this machine alone. */
+async function listenForMetrics({ answerMetrics }: Telemetry): Promise<Server | undefined> {
+  const address = process.env[METRICS_VARIABLE];
+  if (!address) return undefined;
+  const [, host, port] = ADDRESS.exec(address) ?? [];
+  if (host === undefined || Number(port) > PORT_MAX) {
+    throw new StartError(`${METRICS_VARIABLE} is "${address}", must be such as 0.0.0.0:9464`);
+  }
+  const app = express().disable('x-powered-by').get('/metrics', answerMetrics);
+  const server = createServer(app);
+  await listen(server, { host, port: Number(port), variable: METRICS_VARIABLE });
+  return server;
+}
+
+async function connect(config: Config, observer: Telemetry): Promise<Temporal> {
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
   try {
     const connection = await Connection.connect(connectionOptions);
@@ -152,6 +181,7 @@ async function connect(config: Config): Promise<Temporal> {
       namespace,
       sources: [...config.sources.keys()],
       triggers: config.triggers,
+      observer,
     });
     return { connection, dispatcher, namespace };
   } catch (error) {

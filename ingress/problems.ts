@@ -5,11 +5,13 @@ import type { IncomingMessage } from 'node:http';
 
 import type { ErrorRequestHandler, Request, Response } from 'express';
 
+import { redactHeaders, type Log } from '../config/log.ts';
 import { UnavailableError } from '../dispatch/errors.ts';
 import { EncodingError, RequestAbortedError } from './body.ts';
 import { EventTooLargeError } from './cloud-events.ts';
 import { requestIdOf } from './request-id.ts';
 import type { RejectedError, RejectionReason } from './sources/source.ts';
+import type { IngressObserver, RejectedRequest } from './telemetry.ts';
 
 /**
  * How long a refused client may go on sending. Hanging up at once would take the answer from it:
@@ -110,19 +112,46 @@ export interface Problem {
 }
 
 /** Answers every error of the ingress, and logs those that are not the sender's. */
-export function answerProblems(log: (line: string) => void): ErrorRequestHandler {
+export function answerProblems(log: Log, observer?: IngressObserver): ErrorRequestHandler {
   // Express knows an error handler by its four parameters.
   // oxlint-disable-next-line max-params
   return (error: unknown, request, response, next) => {
     if (error instanceof RequestAbortedError) return;
     const problem = toProblem(error);
-    if (problem.status >= 500) log(toLogLine(request, response, error));
+    const { status, title } = problem;
+    const rejected = toRejected(request, response, { error, status });
+    observer?.rejected(rejected);
+    const { path, remoteAddress, requestId } = rejected;
+    const entry = { status, path, method: request.method, remoteAddress, requestId };
+    const asked = `${request.method} ${path} (${requestId})`;
+    if (status >= 500) log(toLogLine(asked, error), { ...entry, level: 'error', error });
+    else {
+      const headers = redactHeaders(request.headers);
+      log(`${asked} refused: ${status} ${title}`, { ...entry, headers, level: 'debug' });
+    }
     if (response.headersSent) {
       next(error); // Express cuts the connection, so that nobody takes half an answer for one.
       return;
     }
     sendProblem(response, problem);
     drain(request);
+  };
+}
+
+/** What is told of a request that was refused. */
+export function toRejected(
+  request: Request,
+  response: Response,
+  { error, status }: Pick<RejectedRequest, 'error' | 'status'>,
+): RejectedRequest {
+  return {
+    error,
+    status,
+    // Without its query, which may hold a secret.
+    path: request.originalUrl.split('?', 1)[0] ?? '',
+    // The address behind the proxies that the application trusts.
+    remoteAddress: request.ip ?? null,
+    requestId: requestIdOf(response),
   };
 }
 
@@ -193,8 +222,7 @@ function toRefusal(error: Error): Problem | undefined {
   return undefined;
 }
 
-function toLogLine(request: Request, response: Response, error: unknown): string {
-  const asked = `${request.method} ${request.originalUrl} (${requestIdOf(response)})`;
+function toLogLine(asked: string, error: unknown): string {
   if (error instanceof UnavailableError || error instanceof SourceOffError) {
     return `${asked} unavailable: ${error.message}`;
   }

@@ -25,28 +25,38 @@ import {
   MethodError,
   NotFoundError,
   toProblem,
+  toRejected,
   type Problem,
   type WrongEvent,
 } from './problems.ts';
 import type { RateLimiters } from './rate-limit.ts';
+import { requestIdOf } from './request-id.ts';
 import { isPublished } from './sources/published.ts';
 import { RequestError } from './sources/source.ts';
-import { toLogLine } from './webhooks.ts';
+import { toLogEntry, toLogLine } from './webhooks.ts';
 
 const METHODS = 'POST, OPTIONS';
 
 /** What became of an event of a batch. */
 type Outcome =
   | { readonly id: string; readonly accepted: true }
-  | { readonly id: string; readonly accepted: false; readonly problem: Problem };
+  | {
+      readonly id: string;
+      readonly accepted: false;
+      readonly problem: Problem;
+      readonly error: UnavailableError;
+    };
 
 type PublishDeps = Omit<AppDeps, 'ready'> & { readonly limiters: RateLimiters };
+
+type RequestDeps = Pick<AppDeps, 'dispatcher' | 'log'> & { readonly requestId: string };
 
 /** Takes CloudEvents for the sources of kind `published`, and answers the webhook handshake. */
 export function takePublished(deps: PublishDeps): RequestHandler[] {
   const { sources, limiters, apiKeys = [] } = deps;
   const authentication = new Authentication(apiKeys);
   const take: RequestHandler = async (request, response) => {
+    const startedAt = performance.now();
     const name = request.path.slice(1);
     if (request.method === 'OPTIONS') {
       answerHandshake(request, response, { source: publishedAt(sources, name), ...deps });
@@ -60,16 +70,27 @@ export function takePublished(deps: PublishDeps): RequestHandler[] {
     await limiters.source?.take(request, response, name);
     const mode = modeOf(request);
     const body = await readBody(request);
+    const requestId = requestIdOf(response);
+    const acknowledged = (): void =>
+      deps.observer?.acknowledged(name, (performance.now() - startedAt) / 1_000);
     if (mode === 'batched') {
-      answerBatch(response, await publishAll(deps, toBatch(name, body)));
+      const outcomes = await publishAll({ ...deps, requestId }, toBatch(name, body));
+      answerBatch(response, outcomes);
+      const failed = outcomes.find((outcome) => !outcome.accepted);
+      if (failed === undefined) acknowledged();
+      else {
+        const { error, problem } = failed;
+        deps.observer?.rejected(toRejected(request, response, { error, status: problem.status }));
+      }
       return;
     }
     const raw =
       mode === 'binary'
         ? toBinaryCloudEvent(request, body)
         : toRawCloudEvent(parseJson(body, 'the body'));
-    const { id } = await publish(deps, toEvent(name, raw));
+    const { id } = await publish({ ...deps, requestId }, toEvent(name, raw));
     response.status(202).json({ id, accepted: true });
+    acknowledged();
   };
   return [helmet(), take];
 }
@@ -107,14 +128,14 @@ function toWrong(error: unknown): Omit<WrongEvent, 'index'> {
   throw error;
 }
 
-async function publish({ dispatcher, log }: PublishDeps, event: Event): Promise<Event> {
-  const dispatched = await dispatcher.dispatch(event);
-  log(toLogLine({ event, ...dispatched }));
+async function publish({ dispatcher, log, requestId }: RequestDeps, event: Event): Promise<Event> {
+  const dispatched = { event, ...(await dispatcher.dispatch(event)) };
+  log(toLogLine(dispatched), toLogEntry(dispatched, requestId));
   return event;
 }
 
 /** An event that is in the batch twice is dispatched once. */
-async function publishAll(deps: PublishDeps, events: readonly Event[]): Promise<Outcome[]> {
+async function publishAll(deps: RequestDeps, events: readonly Event[]): Promise<Outcome[]> {
   const outcomes = new Map<string, Promise<Outcome>>();
   const settle = async (event: Event): Promise<Outcome> => {
     const { id } = event;
@@ -123,8 +144,13 @@ async function publishAll(deps: PublishDeps, events: readonly Event[]): Promise<
       return { id, accepted: true };
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;
-      deps.log(`${event.source} ${event.type} unavailable: ${error.message}`);
-      return { id, accepted: false, problem: toProblem(error) };
+      const { source, type: eventType } = event;
+      const entry = { source, eventId: id, eventType, requestId: deps.requestId, error };
+      deps.log(`${source} ${eventType} unavailable: ${error.message}`, {
+        ...entry,
+        level: 'error',
+      });
+      return { id, accepted: false, problem: toProblem(error), error };
     }
   };
   for (const event of events) {
@@ -158,6 +184,7 @@ function retryAfter(problems: readonly Problem[]): string {
 
 function withoutHeaders(outcome: Outcome): object {
   if (outcome.accepted) return outcome;
+  const { id, accepted } = outcome;
   const { headers: _headers, ...problem } = outcome.problem;
-  return { ...outcome, problem };
+  return { id, accepted, problem };
 }

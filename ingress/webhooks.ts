@@ -6,15 +6,18 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import type { RequestHandler } from 'express';
 
+import type { LogEntry } from '../config/log.ts';
 import type { Dispatched, Dispatcher, Respondent } from '../dispatch/dispatcher.ts';
 import { sideBySide } from '../dispatch/side-by-side.ts';
 import type { Event } from '../events/event.ts';
+import { withTraceContext } from '../events/trace-context.ts';
 import { joinRepeated, type WebhookUrl } from '../events/webhook-body.ts';
 import type { AppDeps } from './app.ts';
 import { readBody } from './body.ts';
 import { NotFoundError, SourceOffError } from './problems.ts';
 import type { RateLimiters } from './rate-limit.ts';
 import { sendAnswer, untilGone } from './replies.ts';
+import { requestIdOf } from './request-id.ts';
 import { isPublished } from './sources/published.ts';
 import { RequestError, type Reply, type Source } from './sources/source.ts';
 
@@ -47,6 +50,7 @@ export function takeWebhooks(
   deps: Omit<AppDeps, 'ready'> & { readonly limiters: RateLimiters },
 ): RequestHandler {
   return async (request, response) => {
+    const startedAt = performance.now();
     const { source: name, url } = toTarget(request.originalUrl);
     const source = deps.sources.get(name);
     if (source === undefined) throw new NotFoundError(`there is no source ${JSON.stringify(name)}`);
@@ -57,27 +61,39 @@ export function takeWebhooks(
     }
     await deps.limiters.source?.take(request, response, name);
     if (source.missing.length > 0) throw new SourceOffError(describeOff(name, source));
+    const { headers, repeatedHeaders } = toHeaders(request);
     const received = await source.receive({
       source: name,
       method: request.method,
       url,
-      ...toHeaders(request),
+      headers,
+      repeatedHeaders,
       body: await readBody(request),
     });
     if ('reply' in received) {
       answer(response, received.reply);
       return;
     }
-    const { events, acknowledgement } = received;
+    const { acknowledgement } = received;
+    const events = received.events.map((event) => withTraceContext(event, headers));
     const dispatched = await dispatchAll(deps.dispatcher, events);
+    const acknowledged = (): void =>
+      deps.observer?.acknowledged(name, (performance.now() - startedAt) / 1_000);
     const asked = toAsked(dispatched);
-    if (asked === undefined) accept(response, dispatched, acknowledgement);
-    for (const one of dispatched) deps.log(`${toLogLine(one)}${toReason(one, deps)}`);
+    if (asked === undefined) {
+      accept(response, dispatched, acknowledgement);
+      acknowledged();
+    }
+    for (const one of dispatched) {
+      deps.log(`${toLogLine(one)}${toReason(one, deps)}`, toLogEntry(one, requestIdOf(response)));
+    }
     if (asked === undefined) return;
     const { event, respondent } = asked;
     const gone = untilGone(response);
     const answered = await deps.dispatcher.answer(event, respondent, gone);
-    if (!gone.aborted) sendAnswer(response, answered, idHeader(event.id));
+    if (gone.aborted) return;
+    sendAnswer(response, answered, idHeader(event.id));
+    acknowledged();
   };
 }
 
@@ -219,6 +235,15 @@ function toReason(dispatched: DispatchedEvent, { explain }: Pick<AppDeps, 'expla
 
 function idHeader(id: string): Record<string, string> {
   return { 'NextEvent-Id': id.replace(NOT_VISIBLE_ASCII, encodeURIComponent) };
+}
+
+/** What happened to an event, for machines. */
+export function toLogEntry(
+  { event, started, signalled, unmatched, queued }: DispatchedEvent,
+  requestId: string,
+): LogEntry {
+  const { source, id: eventId, type: eventType } = event;
+  return { source, eventId, eventType, requestId, started, signalled, unmatched, queued };
 }
 
 /** What happened to an event, in a line: `hello post -> started approval-1, woke 2, no match 3`. */

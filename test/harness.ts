@@ -176,6 +176,8 @@ export interface TestProcess {
   /** Of an ingress. */
   readonly url: string;
   readonly managementPort: number | undefined;
+  /** What it has printed so far. */
+  output(): string;
   /** Ends it at once, as a crash would. */
   kill(): Promise<void>;
 }
@@ -190,10 +192,12 @@ export async function startProcess(
     ['--conditions=source', '--import', 'tsx', join(ROOT, kind, 'main.ts')],
     {
       env: { ...process.env, PORT: '0', ...env },
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
       cwd: ROOT,
     },
   );
+  let output = '';
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => (output += text));
   const [message] = (await Promise.race([
     once(child, 'message'),
     once(child, 'exit').then(([code]) => {
@@ -205,6 +209,7 @@ export async function startProcess(
     child,
     url: `http://127.0.0.1:${message.port}`,
     managementPort: message.managementPort,
+    output: () => output,
     async kill() {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const exited = once(child, 'exit');

@@ -16,7 +16,9 @@ import { apiRoutes, createApi, type ApiDeps } from '../ingress/api.ts';
 import { createServer } from '../ingress/app.ts';
 import { checkManagementHost, describeKeys } from '../ingress/keys/start.ts';
 import { createDocument } from '../ingress/openapi.ts';
+import { RejectedError } from '../ingress/sources/source.ts';
 import { pageOf } from '../ingress/subscription-pages.ts';
+import { Telemetry } from '../ingress/telemetry.ts';
 import { published, webhook } from '../nextevent.ts';
 
 const reader = createApiKey({ name: 'dashboard', role: 'reader' });
@@ -44,8 +46,10 @@ const inspection: Pick<Inspection, 'source' | 'subscriptions'> = {
     subscriptions: 1,
     suspended: 0,
     backlog: 0,
+    oldestSince: null,
     hasRoom: true,
     isPending: false,
+    pendingSince: null,
     version: 1,
     segments: 0,
     stateBytes: 10,
@@ -56,12 +60,15 @@ const inspection: Pick<Inspection, 'source' | 'subscriptions'> = {
     source === 'orders' ? undefined : { subscriptions: [subscription], next: null },
 };
 
+const telemetry = new Telemetry(['hooks', 'orders']);
+
 const deps: ApiDeps = {
   sources: new Map([
     ['hooks', webhook({ verify: 'none' })],
     ['orders', published()],
   ]),
   inspection,
+  telemetry,
   log() {},
 };
 
@@ -164,6 +171,7 @@ describe('the OpenAPI document', () => {
       'Explanation',
       'FilterReport',
       'Problem',
+      'Rejection',
       'Source',
       'Subscription',
     ]);
@@ -175,6 +183,7 @@ describe('the OpenAPI document', () => {
       'getSubscriptions',
       'postFiltersCheck',
       'postFiltersTest',
+      'getRejections',
       'getOpenapiJson',
       'postWritten',
     ]);
@@ -253,6 +262,24 @@ test('the list of subscriptions goes on from page to page, and from source to so
   }
 });
 
+test('what was refused is listed, the newest first', async () => {
+  refuse('/webhooks/hooks', new RejectedError('SIGNATURE', 'not verified'));
+  refuse('/webhooks/no-such', new Error('no'));
+  const [newest, { at, ...oldest } = {}] = await listed('');
+  assert.deepEqual([newest?.source, newest?.reason], [null, 'CREDENTIALS']);
+  assert.ok(!Number.isNaN(Date.parse(String(at))));
+  assert.deepEqual(oldest, {
+    source: 'hooks',
+    reason: 'SIGNATURE',
+    status: 401,
+    remoteAddress: '10.0.0.7',
+    requestId: 'r-1',
+  });
+  assert.equal((await listed('?limit=1')).length, 1);
+  assert.equal((await listed('?source=hooks')).length, 1);
+  assert.deepEqual(await listed('?source=no-such'), []);
+});
+
 describe('is refused', () => {
   const refusals: Array<[path: string, status: number, detail: RegExp]> = [
     ['/subscriptions?limit=0', 400, /^limit: must be a whole number from 1 to 1000$/],
@@ -264,6 +291,8 @@ describe('is refused', () => {
     ['/subscriptions?cursor=', 404, /no such page/],
     ['/subscriptions?sauce=hooks', 400, /sauce/],
     ['/sources?source=hooks', 400, /source/],
+    ['/rejections?limit=1001', 400, /^limit: must be a whole number from 1 to 1000$/],
+    ['/rejections?sauce=hooks', 400, /sauce/],
     ['/subscriptions?source=no-such', 404, /there is no source "no-such"/],
     ['/subscriptions?source=orders', 503, /nobody tells what orders holds/],
     ['/nothing', 404, /the API is at \/api\/v1/],
@@ -289,6 +318,8 @@ describe('who may ask', () => {
     assert.equal(await statusFor(`${open.url}/api/v1/sources`, 'localhost:9088'), 200);
     assert.equal(await statusFor(`${open.url}/api/v1/sources`, '[::1]'), 200);
     assert.equal(await statusFor(`${open.url}/api/v1/sources`, 'evil.example'), 403);
+    assert.equal(await statusFor(`${open.url}/metrics`, 'localhost'), 200);
+    assert.equal(await statusFor(`${open.url}/metrics`, 'evil.example'), 403);
   });
 
   test('with keys: those that have one, by any name, and for what it is', async () => {
@@ -301,12 +332,18 @@ describe('who may ask', () => {
       [undefined, '/nothing', 401],
       [reader.key, '/nothing', 404],
       [`${reader.key}x`, '/sources', 401],
+      [undefined, '/rejections', 401],
+      [reader.key, '/rejections', 200],
     ];
     for (const [key, path, status] of asked) {
       const response = await ask(`/api/v1${path}`, key);
       if (status === 200) assert.equal(response.status, 200);
       else await isProblem(response, status, /./);
     }
+    await isProblem(await ask('/metrics', undefined), 401, /send an API key/);
+    await isProblem(await ask('/metrics', publisher.key), 403, /reader/);
+    const metrics = await ask('/metrics', reader.key);
+    assert.match(await metrics.text(), /^nextevent_requests_rejected_total\{/m);
     await isProblem(await ask('/api/v1/written', reader.key, json('{"name":"a"}')), 403, /admin/);
     const response = await ask('/api/v1/sources', undefined);
     assert.equal(response.headers.get('www-authenticate'), 'Bearer');
@@ -352,6 +389,16 @@ describe('the ingress', () => {
 
 function numbers(first: number, last: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+}
+
+function refuse(path: string, error: Error): void {
+  const from = { remoteAddress: '10.0.0.7', requestId: 'r-1' };
+  telemetry.rejected({ error, status: 401, path, ...from });
+}
+
+async function listed(query: string): Promise<Array<Record<string, unknown>>> {
+  const response = await fetch(`${open.url}/api/v1/rejections${query}`);
+  return ((await response.json()) as { rejections: Array<Record<string, unknown>> }).rejections;
 }
 
 /** The first page of a source. */

@@ -245,7 +245,7 @@ describe('a project of its own', () => {
 
 /** The worker and the ingress by themselves, and the ingress in an application of one's own. */
 async function assertAllEntries(dev: Started): Promise<void> {
-  const env = { TEMPORAL_ADDRESS: dev.temporalAddress };
+  const env = { TEMPORAL_ADDRESS: dev.temporalAddress, LOG_FORMAT: 'text' };
   const worker = new Started('npx', ['nextevent', 'worker'], env);
   await worker.prints(/^worker polling task queue nextevent$/m);
   await worker.end();

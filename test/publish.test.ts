@@ -10,11 +10,14 @@ import { CloudEvent, HTTP } from 'cloudevents';
 import fc from 'fast-check';
 
 import { createApiKey } from '../config/api-keys.ts';
+import type { LogEntry } from '../config/log.ts';
 import { UnavailableError } from '../dispatch/errors.ts';
 import { EVENT_BYTES_MAX, EVENT_ID_LENGTH_MAX, type Event } from '../events/event.ts';
 import { createApp, createServer } from '../ingress/app.ts';
 import { toEvent, toRawCloudEvent } from '../ingress/cloud-events.ts';
+import { toReason } from '../ingress/rejections.ts';
 import { RequestError } from '../ingress/sources/source.ts';
+import type { RejectedRequest } from '../ingress/telemetry.ts';
 import { published, webhook } from '../nextevent.ts';
 
 const STRUCTURED = 'application/cloudevents+json';
@@ -37,6 +40,9 @@ const paid = {
 
 let events: Event[] = [];
 let lines: string[] = [];
+let entries: LogEntry[] = [];
+/** What whoever counts was told. */
+let told: string[] = [];
 /** By the id of the event. */
 let outcomes = new Map<string, Error>();
 
@@ -57,7 +63,16 @@ const deps = {
     answer: async () => ({ kind: 'none' }) as const,
   },
   ready: async () => [],
-  log: (line: string) => lines.push(line),
+  log(line: string, entry: LogEntry = {}) {
+    if (entry.level === 'debug') return;
+    lines.push(line);
+    entries.push(entry);
+  },
+  observer: {
+    acknowledged: (source: string) => told.push(`acknowledged ${source}`),
+    rejected: ({ error, status, path }: RejectedRequest) =>
+      told.push(`${toReason(error, status)} ${status} ${path}`),
+  },
   apiKeys: [orders.entry, other.entry, admin.entry],
 };
 const open = await listen(deps);
@@ -65,6 +80,7 @@ const limited = await listen({ ...deps, rateLimits: { perKey: 3, perSource: 2 } 
 
 beforeEach(() => {
   [events, lines, outcomes] = [[], [], new Map()];
+  [entries, told] = [[], []];
 });
 after(() => {
   for (const { server } of [open, limited]) {
@@ -89,6 +105,19 @@ describe('a CloudEvent becomes an event', () => {
     assert.deepEqual(await response.json(), { id: '/shop/eu|A-17', accepted: true });
     assert.deepEqual(events, [{ ...expected, attributes: { source: '/shop/eu' } }]);
     assert.deepEqual(lines, ['orders order.paid -> started w']);
+    assert.deepEqual(entries, [
+      {
+        source: 'orders',
+        eventId: '/shop/eu|A-17',
+        eventType: 'order.paid',
+        requestId: response.headers.get('x-request-id'),
+        started: ['w'],
+        signalled: 0,
+        unmatched: 0,
+        queued: false,
+      },
+    ]);
+    assert.deepEqual(told, ['acknowledged orders']);
   });
 
   test('in binary mode', async () => {
@@ -101,6 +130,17 @@ describe('a CloudEvent becomes an event', () => {
     const { attributes: others, ...event } = onlyEvent();
     assert.deepEqual(event, expected);
     assert.equal(others?.datacontenttype, 'application/json; charset=utf-8');
+  });
+
+  test('with the trace that it says it belongs to', async () => {
+    const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+    await publish({ ...paid, traceparent, tracestate: 'vendor=1' });
+    const { attributes, ...event } = onlyEvent();
+    assert.deepEqual(event, { ...expected, traceparent, tracestate: 'vendor=1' });
+    assert.equal(attributes?.traceparent, traceparent);
+    events = [];
+    await publish({ ...paid, traceparent: 'nonsense', tracestate: 'vendor=1' });
+    assert.ok(!('traceparent' in onlyEvent()) && !('tracestate' in onlyEvent()));
   });
 
   test('in a batch, each in its place', async () => {
@@ -417,6 +457,7 @@ describe('who may publish', () => {
       assert.ok(!detail.includes(orders.key.slice(20)));
       assert.deepEqual(events, []);
       assert.deepEqual(lines, []);
+      assert.deepEqual(told, [`CREDENTIALS ${status} /events/orders`]);
     });
   }
 
@@ -466,6 +507,7 @@ describe('when an event can not be made durable', () => {
         },
       ],
     });
+    assert.deepEqual(told, ['UNAVAILABLE 503 /events/orders']);
   });
 
   test('a batch of which none was is 503', async () => {
@@ -534,6 +576,7 @@ describe('rate limits', () => {
       if (response.status !== 429) continue;
       const seconds = Number(response.headers.get('retry-after'));
       assert.ok(seconds >= 1 && seconds <= 60);
+      assert.match(told.at(-1) ?? '', /^RATE_LIMIT 429 /);
       await isProblem(response, 429, /more than \d requests in a minute for the (source|key) /);
     }
     assert.deepEqual(statuses, [202, 202, 429, 429]);

@@ -101,6 +101,22 @@ describe('the state of a source', () => {
     );
   });
 
+  test('says since when its oldest event has waited, if its run is one that does', () => {
+    const source = sourceWith();
+    source.accept({ entries: [{ eventId: 'e0', after: 0 }] }, 'first');
+    const accepted = [10, 20].map((acceptedAt) => ({ eventId: 'e', after: 0, acceptedAt }));
+    source.accept({ entries: accepted }, 'first');
+    assert.ok(!('oldestAcceptedAt' in source.memo), 'a run that an older version began');
+    source.tellsAge = true;
+    assert.equal(source.memo.oldestAcceptedAt, 0, 'an older ingress does not say');
+    const kept = nextRunOf(source);
+    kept.tellsAge = true;
+    for (const oldest of [10, 20, 0]) {
+      kept.dispatched(1);
+      assert.equal(kept.memo.oldestAcceptedAt, oldest);
+    }
+  });
+
   test('suspends, shows that to who asks for changes, and ends it when it is registered again', () => {
     const source = sourceWith('a', 'b');
     source.suspend({ ids: ['a', 'not there'], undeliverable: 3 });

@@ -110,6 +110,7 @@ describe('every provider', { timeout: 300_000 }, () => {
         TEMPORAL_ADDRESS,
         NEXTEVENT_CONFIG: config,
         PORT: '0',
+        LOG_FORMAT: 'text',
         STRIPE_WEBHOOK_SECRET: 'whsec_set',
       },
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],

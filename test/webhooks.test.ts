@@ -8,14 +8,18 @@ import { connect, type AddressInfo } from 'node:net';
 import { after, beforeEach, describe, test } from 'node:test';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 
+import type { LogEntry } from '../config/log.ts';
 import type { Dispatched } from '../dispatch/dispatcher.ts';
 import { UnavailableError } from '../dispatch/errors.ts';
 import { EVENT_BYTES_MAX, EVENT_ID_LENGTH_MAX, type Event } from '../events/event.ts';
 import type { WebhookData } from '../events/webhook-body.ts';
 import { createApp, createServer } from '../ingress/app.ts';
 import { webhook } from '../ingress/sources/webhook.ts';
+import type { RejectedRequest } from '../ingress/telemetry.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+const TRACEPARENT = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 
 /** An answer that takes longer than this was not prompt. */
 const PROMPT_MS = 3_000;
@@ -24,6 +28,11 @@ const nobody: Dispatched = { started: [], signalled: 0, unmatched: 0, queued: fa
 
 let events: Array<Event<WebhookData>> = [];
 let lines: string[] = [];
+let entries: LogEntry[] = [];
+let acknowledged: Array<{ readonly source: string; readonly seconds: number }> = [];
+/** How many were when a workflow was asked for its answer. */
+let acknowledgedBefore: number | undefined;
+let rejected: RejectedRequest[] = [];
 let outcome: Dispatched | Error = nobody;
 let missing: readonly string[] = [];
 let explain: ((event: Event) => string) | undefined;
@@ -49,10 +58,21 @@ const app = createApp({
       if (outcome instanceof Error) throw outcome;
       return outcome;
     },
-    answer: async () => ({ kind: 'none' }),
+    async answer() {
+      acknowledgedBefore = acknowledged.length;
+      return { kind: 'none' };
+    },
   },
   ready: async () => missing,
-  log: (line) => lines.push(line),
+  log(line, entry = {}) {
+    if (entry.level === 'debug') return;
+    lines.push(line);
+    entries.push(entry);
+  },
+  observer: {
+    acknowledged: (source, seconds) => acknowledged.push({ source, seconds }),
+    rejected: (request) => rejected.push(request),
+  },
   explain: (event) => explain?.(event) ?? '',
 });
 const server = createServer(app).listen(0, '127.0.0.1');
@@ -62,6 +82,7 @@ const url = `http://127.0.0.1:${port}`;
 
 beforeEach(() => {
   [events, lines, outcome, missing] = [[], [], nobody, []];
+  [entries, acknowledged, rejected] = [[], [], []];
   explain = undefined;
 });
 after(() => {
@@ -93,6 +114,16 @@ describe('a request becomes an event', () => {
     assert.equal(data.headers['x-custom'], 'Value');
     assert.equal(data.headers.host, undefined);
     assert.deepEqual(data.body.json, { n: 1 });
+  });
+
+  test('with the trace that it belongs to', async () => {
+    const headers = { traceparent: TRACEPARENT, tracestate: 'vendor=1' };
+    await post('/webhooks/hello', { headers });
+    const { traceparent, tracestate } = onlyEvent();
+    assert.deepEqual({ traceparent, tracestate }, headers);
+    events = [];
+    await post('/webhooks/hello', { headers: { ...headers, traceparent: 'nonsense' } });
+    assert.ok(!('traceparent' in onlyEvent()) && !('tracestate' in onlyEvent()));
   });
 
   const paths: Array<[method: string, path: string, suffix: string]> = [
@@ -461,6 +492,38 @@ describe('the answer', () => {
     });
   }
 
+  test('is logged for machines, without what was in it', async () => {
+    const asked = { workflowId: 'w', withinMs: 1_000 };
+    outcome = { started: ['w'], signalled: 2, unmatched: 3, queued: false, respondent: asked };
+    const headers = { 'webhook-id': 'e1', 'x-request-id': 'r-1' };
+    await post('/webhooks/hello', { headers, body: 'a secret' });
+    assert.deepEqual(entries, [
+      {
+        source: 'hello',
+        eventId: 'e1',
+        eventType: 'post',
+        requestId: 'r-1',
+        started: ['w'],
+        signalled: 2,
+        unmatched: 3,
+        queued: false,
+      },
+    ]);
+  });
+
+  test('is told to whoever counts, once it is answered', async () => {
+    await post('/webhooks/hello');
+    outcome = { ...nobody, started: ['w'], respondent: { workflowId: 'w', withinMs: 1_000 } };
+    await post('/webhooks/hello');
+    assert.equal(acknowledgedBefore, 1, 'the second waits for its workflow');
+    assert.deepEqual(
+      acknowledged.map(({ source }) => source),
+      ['hello', 'hello'],
+    );
+    assert.ok(acknowledged.every(({ seconds }) => seconds > 0 && seconds < 60));
+    assert.deepEqual(rejected, []);
+  });
+
   test('is logged with the reason if nobody wanted the event, and only then', async () => {
     explain = (event) => `nobody likes ${event.id}`;
     outcome = { ...nobody, unmatched: 3 };
@@ -508,6 +571,25 @@ describe('a problem', () => {
       assert.deepEqual(events, []);
     });
   }
+
+  test('is told to whoever counts, without its query', async () => {
+    outcome = new UnavailableError('10.0.0.7 refuses', 2);
+    const headers = { 'x-request-id': 'r-1' };
+    const { status } = await post('/webhooks/hello?a=secret', { headers });
+    const [{ error, ...rest } = {}, ...more] = rejected;
+    assert.equal(error, outcome);
+    assert.deepEqual(rest, {
+      status,
+      path: '/webhooks/hello',
+      remoteAddress: '127.0.0.1',
+      requestId: 'r-1',
+    });
+    assert.deepEqual([more, acknowledged], [[], []]);
+    const [{ level, error: logged, ...entry } = {}] = entries;
+    assert.deepEqual([level, logged], ['error', outcome]);
+    assert.deepEqual(entry, { ...rest, method: 'POST' });
+    assert.doesNotMatch(lines.join(), /secret/);
+  });
 
   test('is an unknown source before anything of the body', async () => {
     const request = post('/webhooks/nope', { body: Buffer.alloc(2 * EVENT_BYTES_MAX) });

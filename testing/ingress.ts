@@ -43,7 +43,9 @@ export async function startIngress(
     sources,
     dispatcher,
     ready: () => Promise.resolve([]),
-    log: (line) => lines.push(line),
+    log: (line, { level } = {}) => {
+      if (level !== 'debug') lines.push(line);
+    },
     ...(publisher && { apiKeys: [publisher.entry] }),
   });
   const server = createServer(app).listen(0, HOST);

@@ -7,6 +7,7 @@ import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection, type NativeConnectionOptions } from '@temporalio/worker';
 
 import { loadConfig } from '../config/load.ts';
+import { startLog, type Log } from '../config/log.ts';
 import { createWorker } from './worker.ts';
 import { installRuntime } from './workflow-task-failures.ts';
 
@@ -21,16 +22,18 @@ class StartError extends Error {
 }
 
 try {
-  await main();
+  await main(startLog(process.env));
   process.exit(0);
 } catch (error) {
-  console.error(toSentence(error));
+  // For whoever starts it, whatever form the log has.
+  process.stderr.write(`${toSentence(error)}\n`);
   process.exit(1);
 }
 
-async function main(): Promise<void> {
+async function main(log: Log): Promise<void> {
   const config = await loadConfig();
-  installRuntime((line) => console.log(line));
+  const { WORKER_METRICS_ADDRESS: metricsAddress } = process.env;
+  installRuntime(log, metricsAddress ? { metricsAddress } : {});
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
   const address = connectionOptions.address ?? DEFAULT_ADDRESS;
   const clientConnectionOptions = { ...connectionOptions, address };

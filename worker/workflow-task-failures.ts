@@ -7,6 +7,8 @@ import { relative } from 'node:path';
 
 import { Runtime, type Logger, type LogLevel, type LogMetadata } from '@temporalio/worker';
 
+import type { Log, LogEntry } from '../config/log.ts';
+
 /** The same failure is printed again only after this long, in milliseconds. */
 const REPEAT_AFTER_MS = 60_000;
 
@@ -20,6 +22,14 @@ const FAILED_TASK_WITHIN_MS = 500;
 
 /** What the SDK logs of a failed task besides. */
 const TOLD_ALREADY = 'Failed to process Workflow Activation';
+
+const LEVELS = {
+  TRACE: 'debug',
+  DEBUG: 'debug',
+  INFO: 'info',
+  WARN: 'warn',
+  ERROR: 'error',
+} as const satisfies Record<LogLevel, LogEntry['level']>;
 
 /** Attributes that the SDK adds to every entry, which the line says or need not say. */
 const SDK_ATTRIBUTES = new Set(
@@ -41,8 +51,14 @@ interface WorkflowTaskFailure {
   readonly place?: string;
 }
 
-/** Prints one line. */
-export type PrintLine = (line: string) => void;
+export interface RuntimeSettings {
+  /**
+   * Where the SDK tells Prometheus what it measures: host and port.
+   *
+   * @default nowhere
+   */
+  readonly metricsAddress?: string;
+}
 
 interface RunNames {
   readonly workflowType: string;
@@ -64,18 +80,33 @@ interface ActivationEntry {
  *
  * Call it before anything else of the worker SDK. Signals are left to the caller.
  */
-export function installRuntime(log: PrintLine): void {
+export function installRuntime(log: Log, { metricsAddress }: RuntimeSettings = {}): void {
   Runtime.install({
     logger: createRuntimeLogger(log),
     shutdownSignals: [],
     // Not forwarded to the logger: the detour holds every entry back for 100 ms, and the
     // activation that it describes has been taken apart by then.
-    telemetryOptions: { logging: { filter: { core: 'ERROR', other: 'ERROR' }, console: {} } },
+    telemetryOptions: {
+      logging: { filter: { core: 'ERROR', other: 'ERROR' }, console: {} },
+      ...(metricsAddress !== undefined && { metrics: toMetrics(metricsAddress) }),
+    },
   });
 }
 
+/** In the units and with the names that Prometheus recommends. */
+function toMetrics(bindAddress: string) {
+  return {
+    prometheus: {
+      bindAddress,
+      countersTotalSuffix: true,
+      unitSuffix: true,
+      useSecondsForDurations: true,
+    },
+  };
+}
+
 /** The logger of `installRuntime`. */
-export function createRuntimeLogger(log: PrintLine): Logger {
+export function createRuntimeLogger(log: Log): Logger {
   const runs = new Map<string, RunNames>();
   const printFailure = onceAMinute(log);
   // A workflow that failed, until it is clear that not only its task did.
@@ -85,18 +116,18 @@ export function createRuntimeLogger(log: PrintLine): Logger {
       for (const failure of failuresIn(meta, runs)) {
         clearTimeout(failed.get(failure.runId));
         failed.delete(failure.runId);
-        printFailure(formatFailure(failure));
+        printFailure(failure);
       }
     } else if (message === 'Workflow failed') {
       const runId = String(meta.runId);
       const print = (): void => {
         failed.delete(runId);
-        log(formatEntry(level, message, meta));
+        log(formatEntry(level, message, meta), toLogEntry(level, meta));
       };
       clearTimeout(failed.get(runId));
       failed.set(runId, setTimeout(print, FAILED_TASK_WITHIN_MS).unref());
     } else if (isWorthPrinting(level, message, meta)) {
-      log(formatEntry(level, message, meta));
+      log(formatEntry(level, message, meta), toLogEntry(level, meta));
     }
   };
   return {
@@ -186,9 +217,10 @@ function formatFailure(failure: WorkflowTaskFailure): string {
   return `${workflowType} ${workflowId} failed its task: ${what}; Temporal retries it`;
 }
 
-function onceAMinute(print: PrintLine): PrintLine {
+function onceAMinute(log: Log): (failure: WorkflowTaskFailure) => void {
   const printed = new Map<string, number>();
-  return (line) => {
+  return (failure) => {
+    const line = formatFailure(failure);
     const now = Date.now();
     if (now - (printed.get(line) ?? Number.NEGATIVE_INFINITY) < REPEAT_AFTER_MS) return;
     // Deleted first, so that the oldest entry of the map is always its first.
@@ -196,7 +228,7 @@ function onceAMinute(print: PrintLine): PrintLine {
     printed.set(line, now);
     const [oldest] = printed.keys();
     if (printed.size > REMEMBERED_MAX && oldest !== undefined) printed.delete(oldest);
-    print(line);
+    log(line, { level: 'error', ...failure });
   };
 }
 
@@ -204,6 +236,11 @@ function isWorthPrinting(level: LogLevel, message: string, { sdkComponent }: Log
   if (level === 'TRACE' || level === 'DEBUG' || message === TOLD_ALREADY) return false;
   // What the user's own code logs; the SDK's own information is noise here.
   return level !== 'INFO' || sdkComponent === 'workflow' || sdkComponent === 'activity';
+}
+
+/** What is logged of it at its level, with all that the SDK and the user say of it. */
+function toLogEntry(level: LogLevel, meta: LogMetadata): LogEntry {
+  return { ...meta, level: LEVELS[level] };
 }
 
 function formatEntry(level: LogLevel, message: string, meta: LogMetadata): string {

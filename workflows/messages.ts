@@ -133,6 +133,8 @@ export interface BacklogEntry {
   readonly after: number;
   /** The chain of runs that `after` belongs to: in another one it says nothing. */
   readonly chain?: string;
+  /** When it was accepted, in milliseconds since 1970, by the clock of the ingress. */
+  readonly acceptedAt?: number;
   /** Workflows at or before `after` that have not taken it: the rest of a partial dispatch. */
   readonly leftOver?: readonly string[];
 }
@@ -226,6 +228,8 @@ export interface SourceMemo extends Record<string, unknown> {
   /** How much of `stateBytes` is not in segments. */
   readonly hotBytes?: number;
   readonly segments?: number;
+  /** When the oldest event of the backlog was accepted; 0 if there is none, or it does not say. */
+  readonly oldestAcceptedAt?: number;
   /** It does not know all of its subscriptions yet. */
   readonly recovering?: boolean;
 }

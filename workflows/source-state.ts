@@ -37,6 +37,8 @@ interface PendingSignal {
 }
 
 export class Source {
+  /** Whether the memo says how old the backlog is: when it is written depends on what is in it. */
+  tellsAge = false;
   /** The subscriptions. */
   readonly layers = new Layers();
   readonly #removed = new Removals();
@@ -93,6 +95,7 @@ export class Source {
       suspended: Math.max(0, suspended),
       unindexed: Math.max(0, unindexed),
       // Never left out: a memo keeps what is not written anew.
+      ...(this.tellsAge && { oldestAcceptedAt: this.backlog[0]?.acceptedAt ?? 0 }),
       recovering: this.isRecovering,
     };
   }

@@ -98,6 +98,7 @@ async function runSource(input: SourceInput): Promise<void> {
   const run = new Run(input.signalsPerRun ?? SIGNALS_PER_RUN);
   const takesCare = patched('takes-care');
   run.hasSegments = patched('segments');
+  source.tellsAge = patched('tells-age');
   // There may have been one before that somebody terminated.
   if (takesCare && input.state === undefined && !input.isFirst) source.beginRecovery();
   setHandler(

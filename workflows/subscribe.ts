@@ -22,6 +22,7 @@ import { isRunFull } from './run-limits.ts';
 import { showSources } from './search-attribute.ts';
 
 export type { Event } from '../events/event.ts';
+export { spanContextOf, type EventSpanContext } from '../events/trace-context.ts';
 export type { SubscriptionId } from '../events/subscription.ts';
 export type { WebhookBody, WebhookData } from '../events/webhook-body.ts';
 export type { HttpResponse } from './messages.ts';
