@@ -45,6 +45,16 @@ const explanation = z
   })
   .meta({ id: 'Explanation' });
 
+/** `z.unknown()` would be said to be optional. */
+const jsonValue = z.union([
+  z.null(),
+  z.boolean(),
+  z.number(),
+  z.string(),
+  z.array(z.unknown()),
+  z.record(z.string(), z.unknown()),
+]);
+
 const filter = z.string().describe('A CEL expression; empty: every event.');
 
 /** `POST /filters/check` and `POST /filters/test`. */
@@ -67,7 +77,7 @@ export function filterRoutes(): readonly ApiRoute[] {
       body: z.object({
         filter,
         event: z
-          .looseObject({ type: z.string(), data: z.unknown() })
+          .looseObject({ type: z.string(), data: jsonValue })
           .describe('As it is stored, or no more than its type and data.'),
       }),
       answer: explanation,

@@ -19,6 +19,14 @@ import { installPythonTools, runTool } from './python-tools.ts';
 /** How many requests are made up for an operation. */
 const EXAMPLES = 60;
 
+/** All checks, but one: no schema says which texts are filters, and those that are none are refused. */
+const CONFIG = `
+[[operations]]
+include-name = "POST /api/v1/filters/test"
+[operations.checks.positive_data_acceptance]
+enabled = false
+`;
+
 /** The same requests every time. */
 const SEED = 17;
 
@@ -42,7 +50,14 @@ before(async () => {
   const { inspection } = app.ingress;
   const { sources } = app.config;
   const api = createServer(
-    createApi({ sources, inspection, log: console.error, apiKeys: [reader.entry] }),
+    createApi({
+      sources,
+      inspection,
+      log: (line, { level } = {}) => {
+        if (level === 'error') console.error(line);
+      },
+      apiKeys: [reader.entry],
+    }),
   );
   api.listen(0, '127.0.0.1');
   await once(api, 'listening');
@@ -72,14 +87,16 @@ describe('the OpenAPI document of the management API', () => {
   });
 
   test('is what the API does, whatever it is asked', async () => {
+    const config = join(directory, 'schemathesis.toml');
+    await writeFile(config, CONFIG);
     const args = [
       '--no-color',
+      '--config-file',
+      config,
       'run',
       url,
       '--header',
       `Authorization: ${authorization}`,
-      '--checks',
-      'all',
       '--max-examples',
       String(EXAMPLES),
       '--seed',
