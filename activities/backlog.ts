@@ -15,6 +15,7 @@ import { sharesOf, type Known, type PlacedEvent, type Share } from '../dispatch/
 import { sideBySide } from '../dispatch/side-by-side.ts';
 import { CALL_MS_MAX, type SourceClient } from '../dispatch/source-client.ts';
 import { Subscribers } from '../dispatch/subscribers.ts';
+import type { Event } from '../events/event.ts';
 import type { SubscriptionId } from '../events/subscription.ts';
 import { storedEventWorkflowId, type PlacedEntry } from '../workflows/messages.ts';
 
@@ -96,6 +97,8 @@ class Attempt {
   /** The places of the shares that are on their way, lowest first. */
   readonly #onTheirWay = new Set<number>();
   #gone: SubscriptionId[] = [];
+  /** By the workflows that have them. */
+  #loaded: ReadonlyMap<string, Promise<readonly Event[]>> = new Map();
 
   constructor(source: string, deps: BacklogDeps) {
     this.#source = source;
@@ -128,15 +131,31 @@ class Attempt {
     this.#ended.abort();
   }
 
-  #load(entries: readonly PlacedEntry[]): Promise<PlacedEvent[]> {
-    const { client } = this.#deps;
+  async #load(entries: readonly PlacedEntry[]): Promise<PlacedEvent[]> {
+    const stores = [...new Set(entries.map((entry) => this.#storeOf(entry)))];
+    const loading = stores.map((workflowId) => [workflowId, this.#loadStore(workflowId)] as const);
+    // The next entries may be in the last of them, too.
+    this.#loaded = new Map(loading);
     return Promise.all(
       entries.map(async (entry) => {
-        const { eventId, storedIn } = entry;
-        const workflowId = storedIn ?? storedEventWorkflowId({ source: this.#source, id: eventId });
-        return { entry, event: await retrying(CALL_MS_MAX, () => client.loadEvent(workflowId)) };
+        const events = await this.#loadStore(this.#storeOf(entry));
+        const [first] = events;
+        const event = entry.storedAmong ? events.find(({ id }) => id === entry.eventId) : first;
+        if (event === undefined)
+          throw new Error(`event ${entry.eventId} is not where it was stored`);
+        return { entry, event };
       }),
     );
+  }
+
+  #storeOf({ eventId, storedIn, storedAmong }: PlacedEntry): string {
+    return storedAmong ?? storedIn ?? storedEventWorkflowId({ source: this.#source, id: eventId });
+  }
+
+  #loadStore(workflowId: string): Promise<readonly Event[]> {
+    const { client } = this.#deps;
+    const loaded = this.#loaded.get(workflowId);
+    return loaded ?? retrying(CALL_MS_MAX, () => client.loadEvents(workflowId));
   }
 
   /** Those that come in the order of their places, as long as this is the attempt that counts. */

@@ -3,6 +3,7 @@
 
 import type { Event } from '../events/event.ts';
 import type { BacklogEntry } from '../workflows/messages.ts';
+import { Batches } from './batches.ts';
 import { sleep } from './failures.ts';
 import type { SourceClient } from './source-client.ts';
 
@@ -17,53 +18,57 @@ export const LEAVE_MS = 300;
 /** How many events one signal puts into the backlog. */
 const ENTRIES_MAX = 500;
 
-interface Waiting {
-  readonly entry: BacklogEntry;
-  readonly resolve: (durableAt: number) => void;
-  readonly reject: (error: unknown) => void;
-}
+/** How many events, and how many bytes of JSON, one workflow stores; or one event. */
+const STORED_MAX = 64;
+const STORED_BYTES_MAX = 512 * 1024;
+
+/** Where the body of an event is. */
+export type Stored = Pick<BacklogEntry, 'storedAmong'>;
 
 /** Puts events of one source into its backlog, in the order of the calls. */
 export class BacklogWriter {
-  readonly #source: string;
-  readonly #client: SourceClient;
-  #waiting: Waiting[] = [];
-  #writing = false;
+  readonly #bodies: Batches<SizedEvent, Stored>;
+  readonly #entries: Batches<BacklogEntry, number>;
 
   constructor(source: string, client: SourceClient) {
-    this.#source = source;
-    this.#client = client;
+    this.#bodies = new Batches({
+      count: countStored,
+      send: (batch) => client.storeEvents(batch.map(({ event }) => event)),
+    });
+    this.#entries = new Batches({
+      count: () => ENTRIES_MAX,
+      send: async (entries) => {
+        await client.accept(source, entries);
+        return performance.now();
+      },
+    });
   }
 
-  store(event: Event): Promise<void> {
-    return this.#client.storeEvent(event);
+  /** Stores the body. What comes while another one is on its way shares a workflow with others. */
+  store(event: Event): Promise<Stored> {
+    return this.#bodies.push({ event, bytes: JSON.stringify(event).length });
   }
 
   /** Durable once it returns; then gives the time. */
   accept(entry: BacklogEntry): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ entry, resolve, reject });
-      if (!this.#writing) void this.#write();
-    });
+    return this.#entries.push(entry);
   }
+}
 
-  async #write(): Promise<void> {
-    this.#writing = true;
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, ENTRIES_MAX);
-      try {
-        await this.#client.accept(
-          this.#source,
-          batch.map(({ entry }) => entry),
-        );
-        const durableAt = performance.now();
-        for (const { resolve } of batch) resolve(durableAt);
-      } catch (error) {
-        for (const { reject } of batch) reject(error);
-      }
-    }
-    this.#writing = false;
+interface SizedEvent {
+  readonly event: Event;
+  readonly bytes: number;
+}
+
+function countStored(waiting: readonly SizedEvent[]): number {
+  let count = 0;
+  let sum = 0;
+  for (const { bytes } of waiting.slice(0, STORED_MAX)) {
+    sum += bytes;
+    if (count > 0 && sum > STORED_BYTES_MAX) break;
+    count += 1;
   }
+  return count;
 }
 
 /** Waits until an event that was durable in the backlog at this time may be acknowledged. */

@@ -5,6 +5,8 @@ import { isGrpcServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import { getGrpcStatusDetails } from '@temporalio/client/lib/helpers.js';
 import proto from '@temporalio/proto';
 
+import { UnavailableError } from './errors.ts';
+
 /**
  * - `gone`: there is no such running workflow
  * - `refused`: the workflow will never take it, for example because it has had too many signals
@@ -77,6 +79,14 @@ export async function retrying<T>(forMs: number, call: () => Promise<T>): Promis
       await sleep(isOverloaded ? OVERLOADED_MS_MIN + Math.random() * OVERLOADED_MS_MIN : waitMs);
     }
   }
+}
+
+/** What the sender is told of a failure that another attempt may cure. */
+export function toUnavailable(error: unknown): Error {
+  if (error instanceof UnavailableError) return error;
+  const isOverload = toFailureKind(error) === 'overloaded';
+  const message = isOverload ? 'Temporal is overloaded' : 'Temporal can not be reached';
+  return new UnavailableError(message, isOverload ? 2 : 1, { cause: error });
 }
 
 export function sleep(ms: number): Promise<void> {

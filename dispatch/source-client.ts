@@ -1,5 +1,7 @@
 // The source workflows, as seen from outside.
 
+import { randomUUID } from 'node:crypto';
+
 import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
 import type { SignalDefinition } from '@temporalio/common';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
@@ -20,6 +22,7 @@ import {
   SOURCE_WORKFLOW_TYPE,
   sourceWorkflowId,
   STORED_EVENT_WORKFLOW_TYPE,
+  storedEventsWorkflowId,
   storedEventWorkflowId,
   suspendSignal,
   unregisterSignal,
@@ -170,27 +173,40 @@ export class SourceClient {
     );
   }
 
-  /** Stores the body of an event. Again with the same id: keeps the first. */
-  async storeEvent(event: Event): Promise<void> {
-    const workflowId = storedEventWorkflowId(event);
+  /**
+   * Stores the bodies of events of one source in a workflow. That of one event has its id: again
+   * with the same id keeps the first.
+   */
+  async storeEvents(events: readonly Event[]): Promise<Pick<BacklogEntry, 'storedAmong'>> {
+    const [first] = events;
+    if (first === undefined) return {};
+    const among =
+      events.length > 1 ? storedEventsWorkflowId(first.source, randomUUID()) : undefined;
     await startOnce(() =>
       this.#attempt(() =>
         this.#client.workflow.start(STORED_EVENT_WORKFLOW_TYPE, {
-          workflowId,
+          workflowId: among ?? storedEventWorkflowId(first),
           taskQueue: SOURCE_TASK_QUEUE,
-          args: [event],
+          args: [...events],
           workflowIdReusePolicy: 'REJECT_DUPLICATE',
         }),
       ),
     );
+    return among === undefined ? {} : { storedAmong: among };
   }
 
-  async loadEvent(workflowId: string): Promise<Event> {
-    const history = await this.#client.workflow.getHandle(workflowId).fetchHistory();
-    const input = history.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads;
+  /** The events that a workflow has as its arguments. */
+  async loadEvents(workflowId: string): Promise<readonly Event[]> {
+    const { workflowService } = this.#client;
+    const { history } = await workflowService.getWorkflowExecutionHistory({
+      namespace: this.#client.options.namespace,
+      execution: { workflowId },
+      maximumPageSize: 1,
+    });
+    const started = history?.events?.[0]?.workflowExecutionStartedEventAttributes;
     const { loadedDataConverter } = this.#client.options;
-    const [event] = await decodeArrayFromPayloads(loadedDataConverter, input);
-    return deriveEvent(event as Event);
+    const events = await decodeArrayFromPayloads(loadedDataConverter, started?.input?.payloads);
+    return events.map((event) => deriveEvent(event as Event));
   }
 
   #signal<T>(source: string, signal: SignalDefinition<[T]>, argument: T): Promise<void> {

@@ -11,7 +11,7 @@ import type { Subscription } from '../events/subscription.ts';
 import { BacklogWriter, LEAVE_MS, untilAcknowledgeable } from './backlog.ts';
 import { Deferred } from './deferred.ts';
 import { UnavailableError } from './errors.ts';
-import { toFailureKind } from './failures.ts';
+import { toUnavailable } from './failures.ts';
 import type { Lanes, Outcome, Target } from './lanes.ts';
 import { MatchFailures } from './match-failures.ts';
 import { matchSubscribers, type Match } from './matcher.ts';
@@ -209,11 +209,12 @@ export class SourceDispatcher {
       throw new UnavailableError(`the backlog of ${this.#source} is full`, FULL_RETRY_SECONDS);
     }
     this.#queueing.add(arrival);
-    await this.#backlog.store(arrival.event);
+    const stored = await this.#backlog.store(arrival.event);
     await turn.before;
     const after = this.#matchedVersion(arrival);
     const durable = this.#backlog.accept({
       eventId: arrival.event.id,
+      ...stored,
       after,
       ...(after > 0 && { chain: this.#subscribers.chain }),
       acceptedAt: Date.now(),
@@ -316,11 +317,4 @@ export class SourceDispatcher {
 function toArrival(event: Event): Arrival {
   const at = performance.now();
   return { event, at, matched: undefined, signalled: [], decision: new Deferred() };
-}
-
-function toUnavailable(error: unknown): Error {
-  if (error instanceof UnavailableError) return error;
-  const isOverload = toFailureKind(error) === 'overloaded';
-  const message = isOverload ? 'Temporal is overloaded' : 'Temporal can not be reached';
-  return new UnavailableError(message, isOverload ? 2 : 1, { cause: error });
 }

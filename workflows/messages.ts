@@ -24,6 +24,11 @@ export function storedEventWorkflowId({ source, id }: Pick<Event, 'source' | 'id
   return `nextevent/event/${source}/${id}`;
 }
 
+/** The workflow whose inputs are events that came to the backlog of their source together. */
+export function storedEventsWorkflowId(source: string, key: string): string {
+  return `nextevent/events/${source}/${key}`;
+}
+
 /** The workflow whose input is a segment of the subscriptions of a source. */
 export function segmentWorkflowId(
   source: string,
@@ -129,6 +134,8 @@ export interface BacklogEntry {
   readonly eventId: string;
   /** The workflow whose input is the event, if it is not that of `storedEventWorkflowId`. */
   readonly storedIn?: string;
+  /** The workflow that has it and others as its inputs. */
+  readonly storedAmong?: string;
   /** The version up to which every match has already taken the event; 0 if none was tried. */
   readonly after: number;
   /** The chain of runs that `after` belongs to: in another one it says nothing. */

@@ -122,8 +122,8 @@ async function runSource(input: SourceInput): Promise<void> {
   await makeContinueAsNewFunc<typeof nexteventSource>({ memo: source.memo })(next);
 }
 
-/** Holds an event that is in a backlog, as its input. There is nothing to do. */
-export async function nexteventStoredEvent(_event: Event): Promise<void> {}
+/** Holds events that are in a backlog, as its input. There is nothing to do. */
+export async function nexteventStoredEvent(..._events: readonly Event[]): Promise<void> {}
 
 /** Holds a segment of the subscriptions of a source, as its input, until it is terminated. */
 export function nexteventSegment(_content: Uint8Array): Promise<void> {
