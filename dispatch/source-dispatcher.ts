@@ -26,12 +26,13 @@ export const FAN_OUT_MAX = 256;
 
 /**
  * While the backlog gets shorter, an event waits for so long for its end, rather than make it
- * longer: otherwise a source with steady traffic would never be without one again.
+ * longer: otherwise a source with steady traffic would never be without one again. It is about as
+ * long as the way through the backlog takes on a busy machine.
  */
-const DRAIN_MS_MAX = 400;
+const DRAIN_MS_MAX = 1_000;
 
-/** How long ago the backlog has changed at the most, if somebody is at it. */
-const STILL_MS_MAX = 200;
+/** How long ago the backlog has become shorter at the most, if somebody is at it. */
+const STILL_MS_MAX = 1_000;
 
 /** How soon the source is looked at again for those that wait. */
 const LOOK_AGAIN_MS = 25;
@@ -94,8 +95,8 @@ export class SourceDispatcher {
   readonly #open = new Set<Arrival>();
   /** When the last reading began that showed no backlog. */
   #leaveAt = Number.NEGATIVE_INFINITY;
-  /** How long the backlog was when it was seen last, and when it was another for the first time. */
-  #drain = { backlog: 0, movedAt: Number.NEGATIVE_INFINITY };
+  /** How long the backlog was when it was seen last, and when it was seen to be shorter than before. */
+  #drain = { backlog: 0, shorterAt: Number.NEGATIVE_INFINITY };
   /** Events that are on their way into the backlog. */
   readonly #queueing = new Set<Arrival>();
   /** Ends when everything that came before is durable, or in line for the backlog. */
@@ -253,8 +254,9 @@ export class SourceDispatcher {
   /** Whether there is a backlog, and somebody is at it. */
   #isDraining({ backlog, startedAt, kind }: Reading): boolean {
     if (kind === 'overloaded') return false;
-    if (backlog !== this.#drain.backlog) this.#drain = { backlog, movedAt: startedAt };
-    return backlog > 0 && startedAt - this.#drain.movedAt < STILL_MS_MAX;
+    const isShorter = backlog < this.#drain.backlog;
+    this.#drain = { backlog, shorterAt: isShorter ? startedAt : this.#drain.shorterAt };
+    return backlog > 0 && startedAt - this.#drain.shorterAt < STILL_MS_MAX;
   }
 
   #decide(arrival: Arrival, decision: Decision): void {
