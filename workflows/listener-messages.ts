@@ -1,0 +1,81 @@
+// The wire contract of listeners: names and shapes are in histories. Add new ones, never rename or
+// reuse one.
+
+import { defineQuery, defineUpdate } from '@temporalio/workflow';
+
+import type { Delivery, ListenerDefinition, ListenerStatus } from '../events/listener.ts';
+
+export const LISTENER_WORKFLOW_TYPE = 'nexteventListener';
+export const DELIVERY_WORKFLOW_TYPE = 'nexteventDelivery';
+export const DEPLOYMENT_WORKFLOW_TYPE = 'nexteventDeployment';
+
+/** The task queue of the listeners of a project, away from the load of its workflows. */
+export function listenerTaskQueue(taskQueue: string): string {
+  return `${taskQueue}-listeners`;
+}
+
+export function listenerWorkflowId(id: string): string {
+  return `nextevent/listener/${id}`;
+}
+
+/** The workflow whose input is the event of a delivery that did not succeed at once. */
+export function deliveryWorkflowId(listener: string, number: number): string {
+  return `nextevent/delivery/${listener}/${number}`;
+}
+
+/** The workflow that knows which static listeners a project has: one for each task queue. */
+export function deploymentWorkflowId(taskQueue: string): string {
+  return `nextevent/deployment/${taskQueue}`;
+}
+
+/** What a listener keeps in its memo, for readers that have no worker to ask. */
+export interface ListenerMemo extends Record<string, unknown> {
+  readonly definition: ListenerDefinition;
+  readonly status: ListenerStatus;
+  /** Why it is as it is: `Active`, or why it was deactivated. */
+  readonly statusMessage: string;
+  /** In RFC 3339. */
+  readonly createdAt: string;
+  /** The configuration has it: whoever deploys that changes it. */
+  readonly isStatic: boolean;
+}
+
+/** A listener as it is. */
+export interface ListenerView extends ListenerMemo {
+  readonly id: string;
+  /** How many deliveries there have been. */
+  readonly deliveries: number;
+  readonly pending: number;
+  /** How many have failed since one succeeded. */
+  readonly failuresInRow: number;
+}
+
+/** What is asked of a delivery workflow when it starts. Its second argument is the event. */
+export interface DeliveryInput {
+  readonly delivery: Delivery;
+}
+
+/** Whether anything has changed, and what it is like now. */
+export interface Changed {
+  readonly changed: boolean;
+  readonly listener: ListenerView;
+}
+
+/** Resolves when it has its subscriptions; refused if its definition is wrong. */
+export const listenerReadyUpdate = defineUpdate<ListenerView>('nextevent:ready');
+/** Takes the place of the definition, from the next attempt on. */
+export const changeListenerUpdate = defineUpdate<Changed, [ListenerDefinition]>('nextevent:change');
+export const activateListenerUpdate = defineUpdate<Changed>('nextevent:activate');
+export const deactivateListenerUpdate = defineUpdate<Changed, [statusMessage: string]>(
+  'nextevent:deactivate',
+);
+/** Pending deliveries fail; the listener ends. */
+export const removeListenerUpdate = defineUpdate<Changed>('nextevent:remove');
+/** Each of these deliveries again, under a number of its own: the numbers of the new ones. */
+export const redeliverUpdate = defineUpdate<readonly number[], [numbers: readonly number[]]>(
+  'nextevent:redeliver',
+);
+
+export const listenerQuery = defineQuery<ListenerView>('nextevent:listener');
+/** What is pending, and the newest that are not, oldest first. */
+export const deliveriesQuery = defineQuery<readonly Delivery[]>('nextevent:deliveries');
