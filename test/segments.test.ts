@@ -20,6 +20,7 @@ const RUNS = 1_000;
 
 /** So that something moves after a few subscriptions. */
 const HOT_BYTES_MAX = 1_200;
+const BOUNDS = { hotBytesMax: HOT_BYTES_MAX, segmentBytes: HOT_BYTES_MAX };
 
 type Step =
   | { readonly kind: 'register'; readonly ids: readonly string[]; readonly again: boolean }
@@ -95,11 +96,11 @@ class Store {
 
   /** What the workflow begins of itself; what its activity does is done at the end. */
   begin(): void {
-    if (this.#work || !this.source.layers.isToStore(HOT_BYTES_MAX)) return;
+    if (this.#work || !this.source.layers.isToStore(BOUNDS)) return;
     const number = this.source.layers.cold.made;
     const merging = this.source.layers.cold.toMerge(HOT_BYTES_MAX);
     if (!this.source.layers.cold.merging && this.source.layers.isToMove(HOT_BYTES_MAX)) {
-      const layer = this.source.layers.beginMove(HOT_BYTES_MAX);
+      const layer = this.source.layers.beginMove(BOUNDS);
       this.#work = () => this.source.layers.cold.moved(this.#write(number, layer));
     } else if (merging) {
       this.#beginMerge(merging);

@@ -14,7 +14,7 @@ import type { Layer } from '../events/operation.ts';
 import type { SegmentReference } from './messages.ts';
 import type { Merged, Merging, ObsoleteSegment, SourceState } from './source-records.ts';
 
-/** What a merge makes is as large as this many times what may be in memory. */
+/** What a merge makes is as large as this many times what moves at once. */
 const SEGMENT_SHARE = 4;
 
 /** So many small segments in a row, the newest ones, are merged. */
@@ -116,7 +116,7 @@ export class ColdLayers {
   }
 
   /** Which segments are to be merged, if any are. */
-  toMerge(hotBytesMax: number): Merging | undefined {
+  toMerge(segmentBytes: number): Merging | undefined {
     if (this.#merging) return this.#merging;
     const all = this.#segments.length;
     let live = 0;
@@ -128,7 +128,7 @@ export class ColdLayers {
     if (operations > OPERATIONS_SHARE_MAX * (Math.max(0, live) + operations)) {
       return { from: 0, count: all };
     }
-    const isLarge = ({ bytes }: SegmentReference) => bytes >= (SEGMENT_SHARE / 2) * hotBytesMax;
+    const isLarge = ({ bytes }: SegmentReference) => bytes >= (SEGMENT_SHARE / 2) * segmentBytes;
     const from = this.#segments.findLastIndex(isLarge) + 1;
     return all - from >= SMALL_SEGMENTS_MAX ? { from, count: all - from } : undefined;
   }
@@ -179,6 +179,6 @@ export class ColdLayers {
 }
 
 /** How large the segments are that a merge makes, in bytes. */
-export function segmentBytesMax(hotBytesMax: number): number {
-  return SEGMENT_SHARE * hotBytesMax;
+export function segmentBytesMax(segmentBytes: number): number {
+  return SEGMENT_SHARE * segmentBytes;
 }

@@ -13,6 +13,14 @@ import { ColdLayers } from './cold-layers.ts';
 import { HotLayer } from './hot-layer.ts';
 import type { SourceState } from './source-records.ts';
 
+/** When something moves to a segment, and how much. */
+export interface StoreBounds {
+  /** So many bytes may be in memory. */
+  readonly hotBytesMax: number;
+  /** So many, at the most, move at once. */
+  readonly segmentBytes: number;
+}
+
 export class Layers {
   readonly hot = new HotLayer();
   readonly cold = new ColdLayers();
@@ -91,18 +99,18 @@ export class Layers {
   }
 
   /** Whether there is something to move or to merge. */
-  isToStore(hotBytesMax: number): boolean {
-    return this.isToMove(hotBytesMax) || this.cold.toMerge(hotBytesMax) !== undefined;
+  isToStore({ hotBytesMax, segmentBytes }: StoreBounds): boolean {
+    return this.isToMove(hotBytesMax) || this.cold.toMerge(segmentBytes) !== undefined;
   }
 
   /**
    * Takes the oldest out of memory, as long as they are on their way into a segment: from now on it
    * is not known what there is of them. Half of what may be in memory stays.
    */
-  beginMove(hotBytesMax: number): Layer {
+  beginMove({ hotBytesMax, segmentBytes }: StoreBounds): Layer {
     if (this.cold.moving) return this.cold.moving;
     const surplus = this.hot.tally.bytes - hotBytesMax / 2;
-    const layer = this.hot.oldest(Math.min(hotBytesMax, surplus));
+    const layer = this.hot.oldest(Math.min(segmentBytes, surplus));
     this.resumeMove(layer);
     return layer;
   }

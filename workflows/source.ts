@@ -25,6 +25,7 @@ import type { createCareActivities } from '../activities/care.ts';
 import type { createSegmentActivities } from '../activities/segments.ts';
 import type { Event } from '../events/event.ts';
 import { segmentBytesMax } from './cold-layers.ts';
+import type { StoreBounds } from './layers.ts';
 import { changesQuery, type PlacedEntry } from './messages.ts';
 import { sourceDetails } from './details.ts';
 import type { SourceInput } from './source-records.ts';
@@ -45,14 +46,24 @@ const HISTORY_BYTES_PER_RUN = 8 * 1024 * 1024;
 /** It no longer waits for its activity to end after this many signals: at 10,000 it is ended. */
 const SIGNALS_PER_RUN_MAX = 5_000;
 
+/** ... or after so many bytes. */
+const HISTORY_BYTES_PER_RUN_MAX = 24 * 1024 * 1024;
+
 /** What the next run is given at the most, in bytes: above 2 MiB the server ends the workflow. */
 const CARRIED_BYTES_MAX = 1.9 * 1024 * 1024;
 
 /**
- * When this much is in memory, in bytes, the older half moves to a segment: what the next run is
- * given has room for it, for as much on its way, and for the removals that are remembered.
+ * When this much is in memory, in bytes, the older half moves to a segment. Each run is given what is
+ * in memory, and the server reads all of that whenever somebody describes the source, which is for
+ * every event.
  */
-const HOT_BYTES_MAX = 1024 * 1024;
+const HOT_BYTES_MAX = 128 * 1024;
+
+/**
+ * How much moves at once, in bytes, if there is so much: what the next run is given has room for as
+ * much in memory and on its way. Runs that were begun by an older version keep this much in memory.
+ */
+const SEGMENT_BYTES = 1024 * 1024;
 
 /** For so long after it was merged a segment may still be read, by who asked before. */
 const SEGMENT_GRACE_MS = 60_000;
@@ -95,9 +106,10 @@ export function nexteventSource(input: SourceInput): Promise<void> {
 
 async function runSource(input: SourceInput): Promise<void> {
   const source = new Source(input.state);
-  const run = new Run(input.signalsPerRun ?? SIGNALS_PER_RUN);
+  const run = new Run(input.signalsPerRun ?? SIGNALS_PER_RUN, source.carriedBytes);
   const takesCare = patched('takes-care');
   run.hasSegments = patched('segments');
+  run.keepsLittle = patched('keeps-little');
   source.tellsAge = patched('tells-age');
   // There may have been one before that somebody terminated.
   if (takesCare && input.state === undefined && !input.isFirst) source.beginRecovery();
@@ -132,7 +144,8 @@ export function nexteventSegment(_content: Uint8Array): Promise<void> {
 
 /** Does what there is to do, and keeps the memo, until it is time to continue as new. */
 async function untilOver(input: SourceInput, source: Source, run: Run): Promise<void> {
-  const { source: name, hotBytesMax = HOT_BYTES_MAX } = input;
+  const { source: name } = input;
+  const bounds = run.boundsOf(input);
   let written = '';
   const isBehind = (): boolean => written !== JSON.stringify(source.memo);
   const writeMemo = (): void => {
@@ -146,8 +159,9 @@ async function untilOver(input: SourceInput, source: Source, run: Run): Promise<
     !dispatching && !source.isRecovering && source.backlog.length > 0;
   let storing = false;
   const isToStore = (): boolean =>
-    run.hasSegments && !storing && !source.isRecovering && source.layers.isToStore(hotBytesMax);
-  const isOver = (): boolean => run.isOver(source, dispatching || storing);
+    run.hasSegments && !storing && !source.isRecovering && source.layers.isToStore(bounds);
+  const isBusy = (): boolean => dispatching || storing || (run.keepsLittle && isToStore());
+  const isOver = (): boolean => run.isOver(source, isBusy());
   while (!isOver()) {
     if (isToDispatch()) {
       dispatching = true;
@@ -155,7 +169,7 @@ async function untilOver(input: SourceInput, source: Source, run: Run): Promise<
     }
     if (isToStore()) {
       storing = true;
-      void store(name, source, hotBytesMax).then(() => (storing = false));
+      void store(name, source, bounds).then(() => (storing = false));
     }
     await condition(() => isBehind() || isOver() || isToDispatch() || isToStore());
     if (isBehind()) writeMemo();
@@ -166,10 +180,19 @@ class Run {
   signals = 0;
   /** False in a run that was begun by a version that had none. */
   hasSegments = false;
+  /** Neither that, nor in one that kept more. */
+  keepsLittle = false;
   readonly #signalsMax: number;
+  readonly #givenBytes: number;
 
-  constructor(signalsMax: number) {
+  constructor(signalsMax: number, givenBytes: number) {
     this.#signalsMax = signalsMax;
+    this.#givenBytes = givenBytes;
+  }
+
+  boundsOf({ hotBytesMax: segmentBytes = SEGMENT_BYTES }: SourceInput): StoreBounds {
+    const hotBytesMax = this.keepsLittle ? Math.min(HOT_BYTES_MAX, segmentBytes) : segmentBytes;
+    return { hotBytesMax, segmentBytes };
   }
 
   /** Whether it is time to continue as new. */
@@ -181,9 +204,16 @@ class Run {
     // A backlog that grew while there was no worker is dispatched first.
     if (source.carriedBytes > CARRIED_BYTES_MAX) return false;
     if (this.signals >= SIGNALS_PER_RUN_MAX) return true;
+    if (this.keepsLittle && historySize >= HISTORY_BYTES_PER_RUN_MAX) return true;
     const isLarge = this.hasSegments && historySize >= HISTORY_BYTES_PER_RUN;
     const isLong = this.signals >= this.#signalsMax || historyLength >= HISTORY_EVENTS_PER_RUN;
-    return (isLong || isLarge) && !isBusy;
+    return (isLong || isLarge || this.#isRelieved(source)) && !isBusy;
+  }
+
+  /** Whether most of what it was given has moved to segments: the next run is given less. */
+  #isRelieved({ carriedBytes }: Source): boolean {
+    const isHeavy = this.keepsLittle && this.#givenBytes > 4 * HOT_BYTES_MAX;
+    return isHeavy && carriedBytes < this.#givenBytes / 4;
   }
 }
 
@@ -197,12 +227,12 @@ async function dispatchBacklog(name: string, source: Source): Promise<void> {
  * Moves some of what is in memory to a segment, or merges segments. What the activity has written
  * takes effect in the task that hears of it; until then, it is as if it had not begun.
  */
-async function store(name: string, source: Source, hotBytesMax: number): Promise<void> {
+async function store(name: string, source: Source, bounds: StoreBounds): Promise<void> {
   const number = source.layers.cold.made;
-  const merging = source.layers.cold.toMerge(hotBytesMax);
+  const merging = source.layers.cold.toMerge(bounds.segmentBytes);
   // A merge that was begun in the run before goes first: what it has written is found again.
-  if (!source.layers.cold.merging && source.layers.isToMove(hotBytesMax)) {
-    const layer = source.layers.beginMove(hotBytesMax);
+  if (!source.layers.cold.merging && source.layers.isToMove(bounds.hotBytesMax)) {
+    const layer = source.layers.beginMove(bounds);
     source.layers.cold.moved(await nexteventWriteSegment({ source: name, number, layer }));
   } else if (merging) {
     const segments = source.layers.cold.beginMerge(merging);
@@ -211,7 +241,7 @@ async function store(name: string, source: Source, hotBytesMax: number): Promise
       number,
       segments,
       isOldest: merging.from === 0,
-      bytesMax: segmentBytesMax(hotBytesMax),
+      bytesMax: segmentBytesMax(bounds.segmentBytes),
     });
     source.merged(merged, Date.now());
   }
