@@ -39,13 +39,14 @@ export interface ListenerMemo extends Record<string, unknown> {
   readonly createdAt: string;
   /** The configuration has it: whoever deploys that changes it. */
   readonly isStatic: boolean;
+  /** What it was created for: what is done again for the same creates no second one. */
+  readonly createdBy?: string;
 }
 
-/** What a listener is started with, under `listenerWorkflowId(id)`. */
+/** What a listener starts with. */
 export interface ListenerInput {
   readonly id: string;
-  readonly definition: ListenerDefinition;
-  readonly isStatic?: true;
+  readonly memo: ListenerMemo;
   /** What the run before has left: only a listener itself gives it. */
   readonly state?: ListenerState;
   /**
@@ -83,6 +84,8 @@ export interface DeliveryMemo extends Record<string, unknown> {
 export const endDeliverySignal = defineSignal<[Delivery]>('nextevent:end');
 /** The type of the failure with which a delivery workflow fails; the delivery is its detail. */
 export const DELIVERY_FAILED = 'DeliveryFailed';
+/** The type of the failure of an activity that needs an event which is nowhere any more. */
+export const EVENT_NOT_ON_RECORD = 'EventNotOnRecordError';
 
 /** Whether anything has changed, and what it is like now. */
 export interface Changed {
