@@ -14,6 +14,7 @@ import {
   ACTIVE,
   GONE,
   Listener,
+  PENDING_SHOWN_MAX,
   REMOVED,
   RESOLVED_MAX,
   TOO_MANY_FAILURES,
@@ -167,8 +168,21 @@ describe('a listener', () => {
       ['inactive', TOO_MANY_PENDING],
     );
     assert.equal(listener.figures.pending, PENDING_MAX);
+    assert.equal(listener.deliveries.length, PENDING_SHOWN_MAX);
+    assert.equal(listener.deliveries.at(-1)?.number, PENDING_MAX);
     listener.receive(eventOf('more'), NOON);
     assert.equal(listener.find(PENDING_MAX + 1)?.status, 'skipped');
+    for (let batch = store(listener); batch.length > 0; batch = store(listener));
+    const carried = JSON.stringify(listener.toState()).length;
+    assert.ok(carried < 1.9 * 1024 * 1024, `${carried} bytes`);
+  });
+
+  test('counts how long what is on record of them is', () => {
+    const listener = listenerOf({ concurrency: 1 });
+    for (let number = 1; listener.status === 'active'; number += 1) {
+      listener.receive(eventOf(String(number).padStart(256, '"')), NOON);
+    }
+    assert.equal(listener.memo.statusMessage, TOO_MANY_PENDING);
     for (let batch = store(listener); batch.length > 0; batch = store(listener));
     const carried = JSON.stringify(listener.toState()).length;
     assert.ok(carried < 1.9 * 1024 * 1024, `${carried} bytes`);

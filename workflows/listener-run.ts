@@ -19,6 +19,7 @@ import { listenerDetails } from './details.ts';
 import type { Beginning } from './listener-delivery.ts';
 import {
   EVENT_NOT_ON_RECORD,
+  toSummary,
   type ListenerInput,
   type ListenerMemo,
   type ListenerView,
@@ -148,10 +149,11 @@ export class ListenerRun {
 
   async #resultOf(beginning: Beginning): Promise<Omit<Attempted, 'number' | 'runId'>> {
     const { delivery, activityId, event, reason } = beginning;
+    const { type, eventId, attempts } = delivery;
     const { definition } = this.listener;
     const { nexteventAttempt } = proxyActivities<AttemptActivities>({
       activityId,
-      summary: `${delivery.type} ${delivery.eventId}, attempt ${delivery.attempts.length + 1}`,
+      summary: toSummary(`attempt ${attempts.length + 1}: ${type} ${eventId}`),
       startToCloseTimeout: definition.timeoutMs + ATTEMPT_MARGIN_MS,
       heartbeatTimeout: HEARTBEAT_MS_MAX,
       // Of an attempt whose worker is gone. What the receiver answers is a result.

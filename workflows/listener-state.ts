@@ -23,6 +23,9 @@ import { DeliveryStore } from './listener-store.ts';
 /** How many deliveries that are not pending any more a listener knows itself. */
 export const RESOLVED_MAX = 100;
 
+/** How many that are pending it tells of: an answer of the server has 2 MiB at the most. */
+export const PENDING_SHOWN_MAX = 1_000;
+
 /** How much of the events that wait is in memory, in bytes of JSON. */
 export const WAITING_BYTES_MAX = 256 * 1024;
 
@@ -103,9 +106,9 @@ export class Listener {
     };
   }
 
-  /** What is pending, and the newest that are not, oldest first. */
+  /** The newest of what is pending, and of what is not, oldest first. */
   get deliveries(): readonly Delivery[] {
-    const pending = this.#pending.all.map(({ delivery }) => delivery);
+    const pending = this.#pending.all.slice(-PENDING_SHOWN_MAX).map(({ delivery }) => delivery);
     return [...this.#resolved, ...pending].toSorted((one, other) => one.number - other.number);
   }
 
