@@ -412,7 +412,7 @@ describe('whatever happens', () => {
       }),
     },
   ) as fc.Arbitrary<Step>;
-  const definition = fc.record({
+  const settings = fc.record({
     ordered: fc.boolean(),
     concurrency: fc.integer({ min: 1, max: 3 }),
     failuresMax: fc.integer({ min: 1, max: 4 }),
@@ -423,7 +423,7 @@ describe('whatever happens', () => {
   test('every event is delivered, failed, skipped or pending, once, and what is stored is told', () => {
     fc.assert(
       fc.property(
-        definition,
+        settings,
         fc.array(step, { maxLength: 120, size: 'max' }),
         fc.boolean(),
         (given, steps, removed) => {
@@ -459,19 +459,19 @@ describe('whatever happens', () => {
       this.listener = listenerOf(definition);
     }
 
-    take(step: Step): void {
+    take(taken: Step): void {
       const { listener } = this;
-      switch (step.do) {
+      switch (taken.do) {
         case 'receive':
           this.received += 1;
-          listener.receive(eventOf(`e${this.received}`, 'x'.repeat(step.size)), this.now);
+          listener.receive(eventOf(`e${this.received}`, 'x'.repeat(taken.size)), this.now);
           this.events.set(listener.figures.deliveries, `e${this.received}`);
           break;
         case 'result':
-          this.result(step.which, step.outcome);
+          this.result(taken.which, taken.outcome);
           break;
         case 'pass':
-          this.now += step.ms;
+          this.now += taken.ms;
           break;
         case 'begin':
           this.begin();

@@ -25,7 +25,7 @@ import {
   type Wanted,
 } from './listeners.ts';
 import { count, deliver, historyOf } from './observe.ts';
-import { Receiver, type Reaction } from './receiving.ts';
+import { Receiver } from './receiving.ts';
 
 const SOURCES = [
   'matching',
@@ -182,7 +182,7 @@ describe('a listener', () => {
       assert.ok(error.cause instanceof ApplicationFailure);
       assert.equal(error.cause.type, DELIVERY_FAILED);
       assert.equal(error.cause.message, '404 Not Found');
-      assert.equal((error.cause.details?.[0] as Delivery).status, 'failed');
+      assert.equal((error.cause.details?.[0] as Delivery | undefined)?.status, 'failed');
       return true;
     });
     const { changed, listener: view } = await listener.activate();

@@ -6,13 +6,15 @@
 // in memory is small, and every delivery that did not succeed at once can be seen for long.
 
 import type { Event } from '../events/event.ts';
-import type {
-  AttemptRecord,
-  Delivery,
-  ListenerDefinition,
-  ListenerStatus,
-} from '../events/listener.ts';
-import { newDelivery, toBeginning, type Beginning, type EventKey } from './listener-delivery.ts';
+import type { Delivery, ListenerDefinition, ListenerStatus } from '../events/listener.ts';
+import {
+  newDelivery,
+  toBeginning,
+  type Attempted,
+  type Beginning,
+  type EventKey,
+  type Moment,
+} from './listener-delivery.ts';
 import type { ListenerMemo, ListenerView } from './listener-messages.ts';
 import { attemptId, pack, Texts, toTime, unpack } from './listener-packing.ts';
 import { Pacer, PendingDeliveries, type Pending } from './listener-pending.ts';
@@ -39,21 +41,6 @@ export const TOO_MANY_FAILURES = 'Delivery suspended due to too many delivery fa
 export const TOO_MANY_PENDING = 'Delivery suspended due to too many pending deliveries.';
 export const GONE = 'Delivery suspended because the receiver wants no more.';
 export const REMOVED = 'the listener was removed';
-
-/** What came of an attempt. */
-export interface Attempted extends Pick<
-  AttemptRecord,
-  'isSuccessful' | 'message' | 'isGone' | 'isFinal' | 'retryAfterMs'
-> {
-  readonly number: number;
-  readonly runId: string;
-}
-
-/** When it is, in milliseconds since 1970, and a number from 0 to 1. */
-export interface Moment {
-  readonly now: number;
-  readonly chance: number;
-}
 
 /** What a run leaves to the next, but for the subscriptions. */
 export type CarriedListener = Omit<ListenerState, 'subscriptions'>;
@@ -123,8 +110,9 @@ export class Listener {
   }
 
   /** An event was read. */
-  receive({ subscription: _, ...event }: Event, now: number): void {
+  receive(read: Event, now: number): void {
     if (this.status === 'removed') return;
+    const { subscription: _, ...event } = read;
     const { id: eventId, source, type } = event;
     const delivery = newDelivery(this.reserve(), { eventId, source, type }, now);
     const pending = { delivery, dueAt: now, event, phase: 'waiting' } as const;
