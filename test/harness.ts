@@ -13,6 +13,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import type { WorkerOptions } from '@temporalio/worker';
 
 import type { Config } from '../config/config.ts';
+import { resolveOutbound, type OutboundOptions } from '../config/outbound.ts';
 import type { TemporalServer } from '../dev/temporal.ts';
 import type { Trigger } from '../events/trigger.ts';
 import { published } from '../ingress/sources/published.ts';
@@ -60,6 +61,8 @@ export interface AppOptions {
   readonly workflowsPath?: string;
   readonly otherInterceptorModules?: readonly string[];
   readonly workerOptions?: Partial<WorkerOptions>;
+  /** With it, listeners run. */
+  readonly outbound?: OutboundOptions;
 }
 
 /** A project that runs: its settings, and a worker and an ingress that come and go. */
@@ -76,15 +79,17 @@ export class TestApp extends UserTestApp {
 
 function toConfig(options: AppOptions): Config {
   const taskQueue = `test-${randomUUID()}`;
+  const sources = new Map([
+    ...options.sources.map((name) => [name, webhook({ verify: 'none' })] as const),
+    ...(options.published ?? []).map((name) => [name, published()] as const),
+  ]);
   return {
     workflowsPath: options.workflowsPath ?? WORKFLOWS_PATH,
     activities: options.activities ?? {},
     taskQueue,
-    sources: new Map([
-      ...options.sources.map((name) => [name, webhook({ verify: 'none' })] as const),
-      ...(options.published ?? []).map((name) => [name, published()] as const),
-    ]),
+    sources,
     triggers: (options.triggers ?? []).map((trigger) => ({ ...trigger, taskQueue })),
+    ...(options.outbound && { outbound: resolveOutbound(options.outbound, sources) }),
   };
 }
 

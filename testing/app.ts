@@ -196,7 +196,7 @@ export class TestApp implements AsyncDisposable {
       connection,
       clientConnectionOptions: connectionOptions,
       namespace,
-      bundles: await bundlesFor(this.config.workflowsPath, this.#workerOptions),
+      bundles: await bundlesFor(this.config, this.#workerOptions),
       workerOptions: this.#workerOptions,
     });
     const running = worker.run();
@@ -246,14 +246,18 @@ async function resolve(file: string | undefined, given: GivenOptions): Promise<C
       // A trigger for the worker of another project stays that.
       trigger.taskQueue === loaded.taskQueue ? { ...trigger, taskQueue } : trigger,
     );
-  return resolveConfig(
+  const { outbound } = given;
+  const config = resolveConfig(
     {
       workflowsPath: given.workflowsPath ?? loaded?.workflowsPath,
       activities: { ...loaded?.activities, ...given.activities },
       taskQueue,
       sources,
       ...(triggers && { triggers }),
+      ...(outbound && { outbound }),
     },
     process.cwd(),
   );
+  // That of the file is complete and checked already.
+  return outbound || !loaded?.outbound ? config : { ...config, outbound: loaded.outbound };
 }

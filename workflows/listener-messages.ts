@@ -1,13 +1,16 @@
 // The wire contract of listeners: names and shapes are in histories. Add new ones, never rename or
 // reuse one.
 
-import { defineQuery, defineUpdate } from '@temporalio/workflow';
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 
 import type { Delivery, ListenerDefinition, ListenerStatus } from '../events/listener.ts';
+import type { ListenerState } from './listener-records.ts';
 
 export const LISTENER_WORKFLOW_TYPE = 'nexteventListener';
 export const DELIVERY_WORKFLOW_TYPE = 'nexteventDelivery';
 export const DEPLOYMENT_WORKFLOW_TYPE = 'nexteventDeployment';
+
+const SUMMARY_LENGTH_MAX = 150;
 
 /** The task queue of the listeners of a project, away from the load of its workflows. */
 export function listenerTaskQueue(taskQueue: string): string {
@@ -21,6 +24,11 @@ export function listenerWorkflowId(id: string): string {
 /** The workflow whose input is the event of a delivery that did not succeed at once. */
 export function deliveryWorkflowId(listener: string, number: number): string {
   return `nextevent/delivery/${listener}/${number}`;
+}
+
+/** The server takes summaries up to 400 bytes as JSON, and nothing at all that has a longer one. */
+export function toSummary(text: string): string {
+  return text.replaceAll(/[^ -~]/g, '?').slice(0, SUMMARY_LENGTH_MAX);
 }
 
 /** The workflow that knows which static listeners a project has: one for each task queue. */
@@ -38,6 +46,22 @@ export interface ListenerMemo extends Record<string, unknown> {
   readonly createdAt: string;
   /** The configuration has it: whoever deploys that changes it. */
   readonly isStatic: boolean;
+  /** What it was created for: what is done again for the same creates no second one. */
+  readonly createdBy?: string;
+}
+
+/** What a listener starts with. */
+export interface ListenerInput {
+  readonly id: string;
+  readonly memo: ListenerMemo;
+  /** What the run before has left: only a listener itself gives it. */
+  readonly state?: ListenerState;
+  /**
+   * After so many events in its history a run continues as new.
+   *
+   * @default 4,000
+   */
+  readonly historyEventsMax?: number;
 }
 
 /** A listener as it is. */
@@ -50,10 +74,25 @@ export interface ListenerView extends ListenerMemo {
   readonly failuresInRow: number;
 }
 
-/** What is asked of a delivery workflow when it starts. Its second argument is the event. */
+/**
+ * What is asked of a delivery workflow when it starts. Its second argument is the event. If the
+ * delivery is not pending, it ends at once.
+ */
 export interface DeliveryInput {
   readonly delivery: Delivery;
 }
+
+/** What a delivery workflow keeps in its memo: as it was when it started, and when it ended. */
+export interface DeliveryMemo extends Record<string, unknown> {
+  readonly delivery: Delivery;
+}
+
+/** The delivery is not pending any more. Its workflow ends: completed, or failed if it has. */
+export const endDeliverySignal = defineSignal<[Delivery]>('nextevent:end');
+/** The type of the failure with which a delivery workflow fails; the delivery is its detail. */
+export const DELIVERY_FAILED = 'DeliveryFailed';
+/** The type of the failure of an activity that needs an event which is nowhere any more. */
+export const EVENT_NOT_ON_RECORD = 'EventNotOnRecordError';
 
 /** Whether anything has changed, and what it is like now. */
 export interface Changed {
@@ -77,5 +116,5 @@ export const redeliverUpdate = defineUpdate<readonly number[], [numbers: readonl
 );
 
 export const listenerQuery = defineQuery<ListenerView>('nextevent:listener');
-/** What is pending, and the newest that are not, oldest first. */
+/** The newest that are pending, 1,000 at the most, and the newest 100 that are not, oldest first. */
 export const deliveriesQuery = defineQuery<readonly Delivery[]>('nextevent:deliveries');

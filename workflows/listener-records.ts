@@ -1,0 +1,52 @@
+// What a run of a listener leaves to the next: it is in histories. Add to it, never change it.
+
+import type { Event } from '../events/event.ts';
+import type { DeliveryStatus } from '../events/listener.ts';
+import type { SubscriptionId } from '../events/subscription.ts';
+
+/** What crosses continue-as-new besides the memo, and unread events, which the library carries. */
+export interface ListenerState {
+  /** The number of the newest delivery. */
+  readonly lastNumber: number;
+  readonly failuresInRow: number;
+  /** How many attempts have failed since one succeeded. */
+  readonly troubles: number;
+  readonly subscriptions: readonly HeldSubscription[];
+  /** When the next attempts may begin, in milliseconds since 1970. */
+  readonly nextStartAt: number;
+  /** Texts that deliveries have in common: sources, types, messages, run ids. */
+  readonly texts: readonly string[];
+  readonly pending: readonly PackedDelivery[];
+  /** Oldest first. */
+  readonly resolved: readonly PackedDelivery[];
+  /** Of those among `pending` that are not stored, by number. */
+  readonly events: ReadonlyArray<readonly [number: number, event: Event]>;
+}
+
+/** A subscription of a listener. */
+export interface HeldSubscription {
+  readonly id: SubscriptionId;
+  readonly source: string;
+  readonly filter: string;
+}
+
+/** A delivery in little space: there may be thousands. Numbers of texts stand for them. */
+export interface PackedDelivery {
+  /** Its number, its event's id, source and type, its message, and when it was created. */
+  readonly d: readonly [
+    number: number,
+    eventId: string,
+    source: number,
+    type: number,
+    message: number,
+    createdAtMs: number,
+  ];
+  /** When it is tried next, or when it was resolved, in milliseconds since 1970. */
+  readonly t: number;
+  /** `pending` if there is none. */
+  readonly s?: Exclude<DeliveryStatus, 'pending'>;
+  /** The run of each attempt. */
+  readonly a?: readonly number[];
+  /** What it repeats. */
+  readonly r?: number;
+}
