@@ -4,6 +4,8 @@ export { defineConfig } from './config/config.ts';
 export type {
   Activity,
   ConfigOptions,
+  Sources,
+  TriggerOf,
   TriggerOptions,
   WorkflowName,
   Workflows,
@@ -14,7 +16,12 @@ export type { WebhookBody, WebhookData, WebhookUrl } from './events/webhook-body
 export { apiKey, basic, bearer } from './ingress/sources/credentials.ts';
 export type { ApiKeyOptions, BasicOptions, BearerOptions } from './ingress/sources/credentials.ts';
 export { defineSource } from './ingress/sources/define-source.ts';
-export type { SourceDefinition } from './ingress/sources/define-source.ts';
+export type {
+  EventDefinition,
+  HandlerDefinition,
+  SourceDefinition,
+  VerifyingDefinition,
+} from './ingress/sources/define-source.ts';
 export { discord } from './ingress/sources/discord.ts';
 export type { DiscordOptions } from './ingress/sources/discord.ts';
 export type { EventIdPlace, EventTypePlace } from './ingress/sources/event-place.ts';
@@ -22,6 +29,13 @@ export { github } from './ingress/sources/github.ts';
 export type { GithubOptions } from './ingress/sources/github.ts';
 export { gitlab } from './ingress/sources/gitlab.ts';
 export type { GitlabOptions } from './ingress/sources/gitlab.ts';
+export type {
+  Handled,
+  Handler,
+  HandlerOptions,
+  HandlerRequest,
+  ResultOf,
+} from './ingress/sources/handler.ts';
 export { hmac } from './ingress/sources/hmac.ts';
 export type { HmacOptions, HmacSecretOptions, HmacTimestamp } from './ingress/sources/hmac.ts';
 export { linear } from './ingress/sources/linear.ts';
@@ -30,6 +44,8 @@ export { meta } from './ingress/sources/meta.ts';
 export type { MetaOptions } from './ingress/sources/meta.ts';
 export { microsoftGraph } from './ingress/sources/microsoft-graph.ts';
 export type { MicrosoftGraphOptions } from './ingress/sources/microsoft-graph.ts';
+export { parseBody } from './ingress/sources/parse-body.ts';
+export type { BodySchema } from './ingress/sources/parse-body.ts';
 export { published } from './ingress/sources/published.ts';
 export type { PublishedOptions, PublishedSource } from './ingress/sources/published.ts';
 export { env } from './ingress/sources/secret.ts';
@@ -44,6 +60,7 @@ export type { SourceEvent } from './ingress/sources/source-event.ts';
 export { RejectedError, RequestError, SigningError } from './ingress/sources/source.ts';
 export type {
   Draft,
+  EventOf,
   RejectionReason,
   Reply,
   Source,
@@ -59,3 +76,4 @@ export { webhook } from './ingress/sources/webhook.ts';
 export type { WebhookOptions } from './ingress/sources/webhook.ts';
 export { zoom } from './ingress/sources/zoom.ts';
 export type { ZoomOptions } from './ingress/sources/zoom.ts';
+export type { HttpResponse } from './workflows/messages.ts';
