@@ -5,9 +5,9 @@ import { connect, type Socket } from 'node:net';
 
 import type { Conversation, RandomRequest } from './random-requests.ts';
 
-/** Every status that the ingress has an answer for, but those that are its own fault. */
+/** Every status that the ingress has an answer for, but those that are a fault: 500, 502 and 504. */
 const STATUSES: ReadonlySet<number> = new Set([
-  200, 202, 204, 304, 400, 401, 403, 404, 405, 408, 413, 415, 417, 431, 503,
+  200, 202, 204, 207, 304, 400, 401, 403, 404, 405, 408, 413, 415, 417, 431, 503,
 ]);
 
 /** What only somebody who looks into the process can know. */

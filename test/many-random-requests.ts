@@ -36,7 +36,7 @@ const MEASUREMENTS = 5;
  * What it may hold more of at the end than after the first fifth: what it remembers of the last
  * events and refusals has bounds, and is not full by then.
  */
-const GROWTH_BYTES_MAX = 16 * 1024 * 1024;
+const GROWTH_BYTES_MAX = 8 * 1024 * 1024;
 
 /** Connections to Temporal, and the server's own. */
 const SOCKETS_MAX = 20;
