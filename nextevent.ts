@@ -4,6 +4,8 @@ export { defineConfig } from './config/config.ts';
 export type {
   Activity,
   ConfigOptions,
+  Sources,
+  TriggerOf,
   TriggerOptions,
   WorkflowName,
   Workflows,
@@ -16,7 +18,12 @@ export type { WebhookBody, WebhookData, WebhookUrl } from './events/webhook-body
 export { apiKey, basic, bearer } from './ingress/sources/credentials.ts';
 export type { ApiKeyOptions, BasicOptions, BearerOptions } from './ingress/sources/credentials.ts';
 export { defineSource } from './ingress/sources/define-source.ts';
-export type { SourceDefinition } from './ingress/sources/define-source.ts';
+export type {
+  EventDefinition,
+  HandlerDefinition,
+  SourceDefinition,
+  VerifyingDefinition,
+} from './ingress/sources/define-source.ts';
 export { discord } from './ingress/sources/discord.ts';
 export type { DiscordOptions } from './ingress/sources/discord.ts';
 export type { EventIdPlace, EventTypePlace } from './ingress/sources/event-place.ts';
@@ -24,6 +31,13 @@ export { github } from './ingress/sources/github.ts';
 export type { GithubOptions } from './ingress/sources/github.ts';
 export { gitlab } from './ingress/sources/gitlab.ts';
 export type { GitlabOptions } from './ingress/sources/gitlab.ts';
+export type {
+  Handled,
+  Handler,
+  HandlerOptions,
+  HandlerRequest,
+  ResultOf,
+} from './ingress/sources/handler.ts';
 export { hmac } from './ingress/sources/hmac.ts';
 export type { HmacOptions, HmacSecretOptions, HmacTimestamp } from './ingress/sources/hmac.ts';
 export { linear } from './ingress/sources/linear.ts';
@@ -32,6 +46,8 @@ export { meta } from './ingress/sources/meta.ts';
 export type { MetaOptions } from './ingress/sources/meta.ts';
 export { microsoftGraph } from './ingress/sources/microsoft-graph.ts';
 export type { MicrosoftGraphOptions } from './ingress/sources/microsoft-graph.ts';
+export { parseBody } from './ingress/sources/parse-body.ts';
+export type { BodySchema } from './ingress/sources/parse-body.ts';
 export { published } from './ingress/sources/published.ts';
 export type { PublishedOptions, PublishedSource } from './ingress/sources/published.ts';
 export { env } from './ingress/sources/secret.ts';
@@ -46,6 +62,7 @@ export type { SourceEvent } from './ingress/sources/source-event.ts';
 export { RejectedError, RequestError, SigningError } from './ingress/sources/source.ts';
 export type {
   Draft,
+  EventOf,
   RejectionReason,
   Reply,
   Source,
@@ -68,3 +85,4 @@ export type { ListenerOptions } from './outbound/definition.ts';
 export type { Dialect } from './outbound/dialects.ts';
 export { defineTransport } from './outbound/transport.ts';
 export type { Answer, OutboundRequest, SendResult, Transport } from './outbound/transport.ts';
+export type { HttpResponse } from './workflows/messages.ts';

@@ -41,22 +41,32 @@ const TRIGGER_OPTIONS: readonly string[] = [
 /** A module with workflows, when nothing is known about what it exports. */
 export type Workflows = Readonly<Record<string, (event: Event<never>) => Promise<unknown>>>;
 
-/** The names of the functions in a module that can be started with an event. */
-export type WorkflowName<W extends object> = {
-  [Name in keyof W & string]: W[Name] extends (event: Event<never>) => Promise<unknown>
+/** The names of the functions in a module that can be started with an event that has such data. */
+export type WorkflowName<W extends object, Data = never> = {
+  [Name in keyof W & string]: W[Name] extends (event: Event<Data>) => Promise<unknown>
     ? Name
     : never;
 }[keyof W & string];
+
+/** Sources, by name. */
+export type Sources = Readonly<Record<string, Source>>;
+
+/** The data of a source's events; `never`, which every workflow takes, if nobody knows. */
+type DataOf<S> = S extends Source<infer Data> ? (unknown extends Data ? never : Data) : never;
 
 /** An activity of the user's. */
 export type Activity = (...args: never[]) => unknown;
 
 /** A rule: every event of the source that matches the filter starts the workflow. */
-export interface TriggerOptions<W extends object = Workflows> {
+export interface TriggerOptions<
+  W extends object = Workflows,
+  Name extends string = string,
+  Data = never,
+> {
   /** Unique among the triggers, at most 100 characters, no `/`. Workflow ids begin with it. */
   readonly name: string;
   /** The name of one of the sources. */
-  readonly source: string;
+  readonly source: Name;
   /**
    * A CEL expression over `event_type` and `data`. It gates only what this trigger starts, never
    * what workflows subscribe to.
@@ -65,7 +75,7 @@ export interface TriggerOptions<W extends object = Workflows> {
    */
   readonly filter?: string;
   /** The workflow to start. It is called with the event. */
-  readonly workflow: WorkflowName<W>;
+  readonly workflow: WorkflowName<W, Data>;
   /**
    * The task queue to start it on.
    *
@@ -86,7 +96,7 @@ export interface TriggerOptions<W extends object = Workflows> {
    * workflowId: (event: Event<Order>) => event.data.body.json.customer
    */
   // A method, so that its event can be declared with the data that the source gives it.
-  workflowId?(event: Event): string;
+  workflowId?(event: Event<[Data] extends [never] ? unknown : Data>): string;
   /**
    * The sender of the event waits for what the workflow answers by `respond()`, at most so many
    * milliseconds, and at most one minute; then it gets 504, and the workflow goes on. Of several
@@ -100,8 +110,13 @@ export interface TriggerOptions<W extends object = Workflows> {
   readonly respond?: { readonly timeoutMs: number };
 }
 
+/** A trigger of one of these sources. */
+export type TriggerOf<W extends object, S extends Sources> = {
+  [Name in keyof S & string]: TriggerOptions<W, Name, DataOf<S[Name]>>;
+}[keyof S & string];
+
 /** What `nextevent.config.ts` says. */
-export interface ConfigOptions<W extends object = Workflows> {
+export interface ConfigOptions<W extends object = Workflows, S extends Sources = Sources> {
   /** The module that exports the workflows; a relative path starts from the configuration file. */
   readonly workflowsPath: string;
   /**
@@ -120,13 +135,13 @@ export interface ConfigOptions<W extends object = Workflows> {
    * Where events come from, by name: lower-case letters, digits and `-`, first a letter, at most
    * 100 characters. A webhook source called `orders` is at `/webhooks/orders`.
    */
-  readonly sources: Readonly<Record<string, Source>>;
+  readonly sources: S;
   /**
    * What events start.
    *
    * @default none
    */
-  readonly triggers?: ReadonlyArray<TriggerOptions<W>>;
+  readonly triggers?: ReadonlyArray<TriggerOf<W, S>>;
   /**
    * How many requests are taken in a minute.
    *
@@ -157,7 +172,9 @@ export interface Config {
  * Declares the configuration: the default export of `nextevent.config.ts`.
  *
  * With the type of the workflows' module, the compiler checks that every trigger names a workflow
- * that takes an event. What the compiler can not check is checked at start-up.
+ * that takes an event. With the type of the sources, too, it checks that there is such a source and
+ * that the workflow takes the data that the source's handler gives. What the compiler can not check
+ * is checked at start-up.
  *
  * @example
  * import { defineConfig, webhook } from 'nextevent';
@@ -172,7 +189,11 @@ export interface Config {
  */
 export function defineConfig<W extends object = Workflows>(
   options: ConfigOptions<W>,
-): ConfigOptions<W> {
+): ConfigOptions<W>;
+export function defineConfig<W extends object, S extends Sources>(
+  options: ConfigOptions<W, S>,
+): ConfigOptions<W, S>;
+export function defineConfig(options: ConfigOptions): ConfigOptions {
   return options;
 }
 

@@ -82,6 +82,14 @@ export function storeBody(bytes: Uint8Array): StoredBody {
   return { [MARK]: 'utf8', content: text };
 }
 
+/** The body of a request as filters and workflows read it. */
+export function toWebhookBody(
+  request: Pick<WebhookData, 'method' | 'headers'>,
+  bytes: Uint8Array,
+): WebhookBody {
+  return deriveBody(storeBody(bytes), hasForm({ ...request }));
+}
+
 /** Whether data has a stored body, or something that would be taken for one. */
 export function hasStoredBody(data: unknown): boolean {
   return isRecord(data) && isStoredBody(data.body);

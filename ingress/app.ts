@@ -23,6 +23,9 @@ import { takeWebhooks } from './webhooks.ts';
 const HEADERS_MS_MAX = 10_000;
 const REQUEST_MS_MAX = 60_000;
 
+/** How often Node looks for those that took longer: by itself it does every 30 seconds only. */
+const CHECK_EVERY_MS = 1_000;
+
 /** Longer than the 60 seconds of common load balancers, so that they hang up first. */
 const KEEP_ALIVE_MS = 65_000;
 
@@ -108,6 +111,7 @@ export function createServer(app: Express): Server {
     {
       headersTimeout: HEADERS_MS_MAX,
       requestTimeout: REQUEST_MS_MAX,
+      connectionsCheckingInterval: CHECK_EVERY_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
     },
     app,

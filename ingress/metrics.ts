@@ -35,6 +35,7 @@ export class Metrics implements DispatchObserver {
   readonly #sources: readonly string[];
   readonly #accepted: Counter<SourceLabels | 'path'>;
   readonly #rejected: Counter<SourceLabels | 'reason'>;
+  readonly #filtered: Counter<SourceLabels>;
   readonly #duplicates: Counter<SourceLabels>;
   readonly #dispatched: Counter<SourceLabels | 'by'>;
   readonly #matched: Counter<SourceLabels>;
@@ -57,6 +58,7 @@ export class Metrics implements DispatchObserver {
     this.#sources = sources;
     this.#accepted = counter('events_accepted', HELP.accepted, ['source', 'path']);
     this.#rejected = counter('requests_rejected', HELP.rejected, ['source', 'reason']);
+    this.#filtered = counter('requests_filtered', HELP.filtered, ['source']);
     this.#duplicates = counter('events_duplicate', HELP.duplicates, ['source']);
     this.#dispatched = counter('workflows_dispatched', HELP.dispatched, ['source', 'by']);
     this.#matched = counter('filters_matched', HELP.matched, ['source']);
@@ -94,6 +96,10 @@ export class Metrics implements DispatchObserver {
 
   rejected(source: string | null, reason: RejectedFor): void {
     this.#rejected.inc({ source: source ?? NO_SOURCE, reason });
+  }
+
+  filtered(source: string): void {
+    this.#filtered.inc({ source });
   }
 
   /** Looks at the sources' own numbers whenever somebody asks. */
@@ -135,6 +141,7 @@ export class Metrics implements DispatchObserver {
       for (const path of ['fast', 'slow']) this.#accepted.inc({ source, path }, 0);
       for (const by of ['start', 'signal']) this.#dispatched.inc({ source, by }, 0);
       for (const reason of REJECTION_REASONS) this.#rejected.inc({ source, reason }, 0);
+      this.#filtered.inc({ source }, 0);
       this.#duplicates.inc({ source }, 0);
       this.#matched.inc({ source }, 0);
       this.#filterErrors.inc({ source }, 0);
@@ -147,6 +154,7 @@ export class Metrics implements DispatchObserver {
 const HELP = {
   accepted: 'Events that are durable, by the way they went: fast, or slow through the backlog.',
   rejected: 'Requests that were refused, by reason; source is empty if there is no such source.',
+  filtered: "Requests that a source's handler answered, and that are no event.",
   duplicates: 'Events that this process had accepted before, of the last 4096 of each source.',
   dispatched: 'Workflows that this process handed an event to at once, by a start or a signal.',
   matched: 'Subscriptions and triggers whose filter matched an event in this process.',

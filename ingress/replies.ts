@@ -4,6 +4,7 @@
 import type { ServerResponse } from 'node:http';
 
 import type { Answer } from '../dispatch/dispatcher.ts';
+import type { HttpResponse } from '../workflows/messages.ts';
 
 /** Ends when the client is gone. */
 export function untilGone(response: ServerResponse): AbortSignal {
@@ -25,17 +26,41 @@ export function sendAnswer(
     response.end(body);
     return;
   }
-  const { status, headers: own = {}, body } = answer.response;
-  const text = typeof body === 'string' || body === undefined ? body : JSON.stringify(body);
-  const type = typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/json';
-  const isTyped = Object.keys(own).some((name) => name.toLowerCase() === 'content-type');
-  response.writeHead(status ?? (text === undefined ? 204 : 200), {
-    ...headers,
-    ...own,
-    ...(text !== undefined && { ...lengthOf(text), ...(!isTyped && { 'Content-Type': type }) }),
-  });
-  response.end(text);
+  sendResponse(response, answer.response, headers);
 }
+
+/** Sends what a workflow or a handler answers. Its own headers come before others. */
+export function sendResponse(
+  response: ServerResponse,
+  { status, headers: own = {}, body }: HttpResponse,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  const code = status ?? (body === undefined ? NO_CONTENT : 200);
+  const isText = typeof body === 'string';
+  const isEmpty = body === undefined || BODILESS.has(code);
+  const content = isEmpty ? '' : isText ? body : JSON.stringify(body);
+  const isTyped = Object.keys(own).some((name) => name.toLowerCase() === 'content-type');
+  response.writeHead(code, {
+    ...headers,
+    ...(!isEmpty && {
+      ...(!isTyped && { 'Content-Type': isText ? TEXT_TYPE : 'application/json' }),
+      // What a sender asked to have back is not to be read as anything else.
+      'X-Content-Type-Options': 'nosniff',
+    }),
+    ...own,
+    ...(code !== NO_CONTENT && code !== NOT_MODIFIED && lengthOf(content)),
+  });
+  response.end(content);
+}
+
+const TEXT_TYPE = 'text/plain; charset=utf-8';
+
+/** The statuses that have no length of a body either. */
+const NO_CONTENT = 204;
+const NOT_MODIFIED = 304;
+
+/** What the protocol has no body for. */
+const BODILESS: ReadonlySet<number> = new Set([NO_CONTENT, 205, NOT_MODIFIED]);
 
 const PROBLEM_TYPE = { 'Content-Type': 'application/problem+json' };
 

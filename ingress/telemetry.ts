@@ -21,6 +21,8 @@ export interface IngressObserver {
   /** The sender was told that its events are durable. */
   acknowledged(source: string, seconds: number): void;
   rejected(request: RejectedRequest): void;
+  /** The source's handler has answered a request that is no event. */
+  filtered(source: string): void;
 }
 
 /** The address of a source: its name follows. */
@@ -66,6 +68,10 @@ export class Telemetry implements DispatchObserver, IngressObserver {
 
   acknowledged(source: string, seconds: number): void {
     this.#metrics.acknowledged(source, seconds);
+  }
+
+  filtered(source: string): void {
+    this.#metrics.filtered(source);
   }
 
   rejected({ error, status, path, remoteAddress, requestId }: RejectedRequest): void {

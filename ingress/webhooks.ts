@@ -16,10 +16,10 @@ import type { AppDeps } from './app.ts';
 import { readBody } from './body.ts';
 import { NotFoundError, SourceOffError } from './problems.ts';
 import type { RateLimiters } from './rate-limit.ts';
-import { sendAnswer, untilGone } from './replies.ts';
+import { sendAnswer, sendResponse, untilGone } from './replies.ts';
 import { requestIdOf } from './request-id.ts';
 import { isPublished } from './sources/published.ts';
-import { RequestError, type Reply, type Source } from './sources/source.ts';
+import { RequestError, type Received, type Reply, type Source } from './sources/source.ts';
 
 /** Proxies may send the whole address; what counts is the path and query in it. */
 const ORIGIN = /^https?:\/\/[^/?]*/i;
@@ -74,14 +74,18 @@ export function takeWebhooks(
       answer(response, received.reply);
       return;
     }
-    const { acknowledgement } = received;
+    if ('preflight' in received) {
+      sendResponse(response, received.preflight);
+      deps.observer?.filtered(name);
+      return;
+    }
     const events = received.events.map((event) => withTraceContext(event, headers));
     const dispatched = await dispatchAll(deps.dispatcher, events);
     const acknowledged = (): void =>
       deps.observer?.acknowledged(name, (performance.now() - startedAt) / 1_000);
-    const asked = toAsked(dispatched);
+    const asked = received.response ? undefined : toAsked(dispatched);
     if (asked === undefined) {
-      accept(response, dispatched, acknowledgement);
+      accept(response, dispatched, received);
       acknowledged();
     }
     for (const one of dispatched) {
@@ -101,6 +105,9 @@ export function takeWebhooks(
 export function describeOff(name: string, { missing }: Pick<Source, 'missing'>): string {
   return `${name} is off: ${missing.join(' and ')} ${missing.length > 1 ? 'are' : 'is'} not set`;
 }
+
+/** A request that is events. */
+type ReceivedEvents = Extract<Received, { readonly events: unknown }>;
 
 /** Where an event went. */
 interface DispatchedEvent extends Dispatched {
@@ -177,17 +184,21 @@ function toHeaders({ rawHeaders }: IncomingMessage): {
   return { headers: joinRepeated(pairs), repeatedHeaders };
 }
 
-/** Says that the events are durable: in the ingress's words, unless the sender needs others. */
+/** Says that the events are durable: in the ingress's words, unless the source has others. */
 function accept(
   response: ServerResponse,
   dispatched: readonly DispatchedEvent[],
-  acknowledgement: Reply = { status: ACCEPTED },
+  { response: given, acknowledgement = { status: ACCEPTED } }: ReceivedEvents,
 ): void {
   const outcomes = dispatched.map(({ event: { id }, started, signalled, queued }) =>
     queued ? { id, queued } : { id, started, signalled },
   );
   const [first] = outcomes;
   const isOne = outcomes.length === 1 && first !== undefined;
+  if (given !== undefined) {
+    sendResponse(response, given, isOne ? idHeader(first.id) : {});
+    return;
+  }
   answer(response, {
     body: isOne ? first : { events: outcomes },
     ...acknowledgement,

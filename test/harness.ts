@@ -187,14 +187,18 @@ export interface TestProcess {
   kill(): Promise<void>;
 }
 
-/** Starts `worker/main.ts` or `ingress/main.ts`, and waits until it is ready. */
+/** Starts `worker/main.ts` or `ingress/main.ts`, or what stands for it; waits until it is ready. */
 export async function startProcess(
   kind: 'worker' | 'ingress',
   env: Readonly<Record<string, string>>,
+  {
+    module = join(ROOT, kind, 'main.ts'),
+    args = [],
+  }: { readonly module?: string; readonly args?: readonly string[] } = {},
 ): Promise<TestProcess> {
   const child = spawn(
     process.execPath,
-    ['--conditions=source', '--import', 'tsx', join(ROOT, kind, 'main.ts')],
+    [...args, '--conditions=source', '--import', 'tsx', module],
     {
       env: { ...process.env, PORT: '0', ...env },
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],

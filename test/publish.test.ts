@@ -72,6 +72,7 @@ const deps = {
     acknowledged: (source: string) => told.push(`acknowledged ${source}`),
     rejected: ({ error, status, path }: RejectedRequest) =>
       told.push(`${toReason(error, status)} ${status} ${path}`),
+    filtered: () => assert.fail('no source here has a handler'),
   },
   apiKeys: [orders.entry, other.entry, admin.entry],
 };

@@ -10,7 +10,7 @@ export type Wanted = ReadonlyArray<readonly [source: string, filter: string]>;
 
 /** Starts a workflow that collects events, and waits until it has subscribed. */
 export async function startCollecting(
-  app: TestApp,
+  app: Pick<TestApp, 'start'>,
   subscriptions: Wanted,
 ): Promise<WorkflowHandle> {
   const handle = await app.start('collect', { subscriptions });

@@ -21,7 +21,7 @@ describe('docs/sources.md', () => {
     page = await readFile(join(ROOT, 'docs/sources.md'), 'utf8');
   });
 
-  for (const file of ['all-sources.config.ts', 'own-source.ts']) {
+  for (const file of ['all-sources.config.ts', 'own-source.ts', 'own-handler.ts']) {
     test(`shows ${file} as it is`, async () => {
       const code = await readFile(join(ROOT, 'test', file), 'utf8');
       const isShown = page.includes(`\`\`\`ts\n${code.slice(code.indexOf('import '))}\`\`\``);

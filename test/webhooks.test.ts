@@ -72,6 +72,7 @@ const app = createApp({
   observer: {
     acknowledged: (source, seconds) => acknowledged.push({ source, seconds }),
     rejected: (request) => rejected.push(request),
+    filtered: () => assert.fail('no source here has a handler'),
   },
   explain: (event) => explain?.(event) ?? '',
 });

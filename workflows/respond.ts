@@ -8,6 +8,7 @@ import { HandlerUnfinishedPolicy } from '@temporalio/common';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 
 import { isEvent } from '../events/event.ts';
+import { whyNotSendable } from '../events/sendable-response.ts';
 import { InvalidArgumentError } from './errors.ts';
 import { responseQuery, responseUpdate, type HttpResponse } from './messages.ts';
 
@@ -93,32 +94,10 @@ export class Responses {
   }
 }
 
-const STATUS = { min: 200, max: 599 };
-
-/** RFC 9110: a token, and a value without control characters. */
-const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/i;
-const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
-
-/** They belong to the connection, which is the ingress's. */
-const NOT_FOR_RESPONSES: ReadonlySet<string> = new Set([
-  'connection',
-  'content-length',
-  'keep-alive',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
-
 /** @throws InvalidArgumentError for what can not be sent */
 export function checkResponse({ status, headers, body }: HttpResponse): HttpResponse {
-  if (status !== undefined && !isStatus(status)) {
-    throw new InvalidArgumentError(`status ${status} is not from ${STATUS.min} to ${STATUS.max}`);
-  }
-  for (const [name, value] of Object.entries(headers ?? {})) {
-    const isSendable = HEADER_NAME.test(name) && HEADER_VALUE.test(value);
-    if (isSendable && !NOT_FOR_RESPONSES.has(name.toLowerCase())) continue;
-    throw new InvalidArgumentError(`header ${JSON.stringify(name)} can not be sent`);
-  }
+  const why = whyNotSendable({ status, headers });
+  if (why !== undefined) throw new InvalidArgumentError(why);
   const response = {
     ...(status !== undefined && { status }),
     ...(headers !== undefined && { headers }),
@@ -129,8 +108,4 @@ export function checkResponse({ status, headers, body }: HttpResponse): HttpResp
   throw new InvalidArgumentError(
     `the response takes ${bytes} bytes, at most ${RESPONSE_BYTES_MAX} can be sent`,
   );
-}
-
-function isStatus(status: number): boolean {
-  return Number.isInteger(status) && status >= STATUS.min && status <= STATUS.max;
 }

@@ -56,7 +56,7 @@ export function toFields(body: Uint8Array): URLSearchParams {
 }
 
 /** A form, or all JSON there is. Values of a field that comes several times are joined by `', '`. */
-export function toContent(request: SourceRequest): unknown {
+export function toContent(request: Pick<SourceRequest, 'headers' | 'body'>): unknown {
   return isForm(request) ? joinRepeated(toFields(request.body)) : toJson(request.body);
 }
 

@@ -1,7 +1,8 @@
 import type { Duration } from '@temporalio/common';
 
 import { ConfigError } from '../../config/errors.ts';
-import { createSource } from './create-source.ts';
+import { createSource, type Taking } from './create-source.ts';
+import { createHandling, type HandlerOptions, type ResultOf } from './handler.ts';
 import {
   resolveTolerance,
   signingSecret,
@@ -13,8 +14,12 @@ import { resolveSecrets, type Secrets } from './secret.ts';
 import type { SourceEvent } from './source-event.ts';
 import { SigningError, type Draft, type Reply, type Source, type SourceRequest } from './source.ts';
 
-/** A kind of source of one's own. */
-export interface SourceDefinition {
+/** A kind of source of one's own: it makes events by `toEvents`, or has a handler. */
+export type SourceDefinition<Data = unknown> = VerifyingDefinition &
+  (EventDefinition | HandlerDefinition<Data>);
+
+/** What every kind of source says. */
+export interface VerifyingDefinition {
   /** What it is called in the list of sources: text that is not empty. */
   readonly kind: string;
   /**
@@ -48,6 +53,16 @@ export interface SourceDefinition {
    */
   readonly handshake?: (request: SourceRequest, secrets: readonly string[]) => Reply | undefined;
   /**
+   * The request as the sender would sign it, for `nextevent send`.
+   *
+   * @default it can not be signed
+   */
+  readonly sign?: (draft: Draft, secret: string) => Draft;
+}
+
+/** A kind of source that makes events of a request. */
+export interface EventDefinition {
+  /**
    * The events of a verified request, up to 5,000. The sender is answered once all of them are
    * durable. Each needs an `id` that is the same whenever the request is sent again: then a request
    * that was half done is safe to repeat.
@@ -59,17 +74,19 @@ export interface SourceDefinition {
    * @default 202 with the ids of the events
    */
   readonly acknowledge?: (request: SourceRequest) => Reply;
-  /**
-   * The request as the sender would sign it, for `nextevent send`.
-   *
-   * @default it can not be signed
-   */
-  readonly sign?: (draft: Draft, secret: string) => Draft;
+  readonly handler?: undefined;
+}
+
+/** A kind of source whose handler says what a request is, and what its sender hears. */
+export interface HandlerDefinition<Data> extends HandlerOptions<Data> {
+  readonly toEvents?: undefined;
+  readonly acknowledge?: undefined;
 }
 
 /**
  * A kind of source of one's own. The way of a request is that of every source: size, raw bytes,
- * `verify`, `handshake`, freshness, `toEvents`, and 202 once all events are durable.
+ * `verify`, `handshake`, freshness, `toEvents`, and 202 once all events are durable. With a `handler`
+ * in the place of `toEvents`, it is what the handler says, and what the handler answers.
  *
  * @throws ConfigError if something is missing or malformed
  *
@@ -86,10 +103,12 @@ export interface SourceDefinition {
  *   toEvents: ({ body }) => ({ type: 'stock', data: JSON.parse(Buffer.from(body).toString()) }),
  * });
  */
+export function defineSource<Data = unknown>(
+  definition: SourceDefinition<Data>,
+): Source<ResultOf<Data>>;
 export function defineSource(definition: SourceDefinition): Source {
-  const { kind, handshake, acknowledge, toEvents } = definition;
+  const { kind, handshake } = definition;
   check(typeof kind === 'string' && kind !== '', 'kind is empty');
-  check(typeof toEvents === 'function', 'toEvents is not a function');
   const secrets = definition.secret;
   const { values, missing } =
     secrets === undefined
@@ -100,16 +119,29 @@ export function defineSource(definition: SourceDefinition): Source {
     scheme: toScheme(definition, { values, missing }),
     toleranceMs: resolveTolerance(definition.tolerance ?? TOLERANCE_DEFAULT, kind),
     ...(handshake && { handshake: (request) => handshake(request, values) }),
+    ...toTaking(definition),
+  });
+}
+
+/** What becomes of a request that is verified and fresh. */
+function toTaking(definition: SourceDefinition): Taking {
+  if (definition.handler !== undefined) {
+    check(definition.toEvents === undefined, 'there is a handler and toEvents');
+    return { handle: createHandling(definition, definition) };
+  }
+  const { toEvents, acknowledge } = definition;
+  check(typeof toEvents === 'function', 'toEvents is not a function');
+  return {
     toEvents(request) {
       const events = toEvents(request);
       return isList(events) ? events : [events];
     },
     ...(acknowledge && { acknowledge }),
-  });
+  };
 }
 
 function toScheme(
-  { kind, verify, sign }: SourceDefinition,
+  { kind, verify, sign }: VerifyingDefinition,
   { values, missing }: { readonly values: readonly string[]; readonly missing: readonly string[] },
 ): Scheme | undefined {
   check(

@@ -3,6 +3,7 @@
 
 import type { Event } from '../../events/event.ts';
 import type { WebhookUrl } from '../../events/webhook-body.ts';
+import type { HttpResponse } from '../../workflows/messages.ts';
 
 /** A request to a source, its body complete, uncompressed and not yet parsed. */
 export interface SourceRequest {
@@ -34,10 +35,14 @@ export interface Reply {
 }
 
 /** What a verified request is: a question that is answered, or events. */
-export type Received =
+export type Received<Data = unknown> =
   | { readonly reply: Reply }
+  /** The source's handler has answered it: it is no event. */
+  | { readonly preflight: HttpResponse }
   | {
-      readonly events: readonly Event[];
+      readonly events: ReadonlyArray<Event<Data>>;
+      /** What the source's handler answers once the events are durable, whatever else would be. */
+      readonly response?: HttpResponse;
       /** What the sender has to hear once the events are durable, if 202 is not it. */
       readonly acknowledgement?: Reply;
     };
@@ -65,8 +70,11 @@ export interface Signing {
   readonly privateKey?: string;
 }
 
-/** A source as it is configured. `webhook()`, `github()` and the like make one. */
-export interface Source {
+/**
+ * A source as it is configured. `webhook()`, `github()` and the like make one. `Data` is what the
+ * `data` of its events is, where the source knows.
+ */
+export interface Source<Data = unknown> {
   /** What it is: `'webhook'`, `'github'`. */
   readonly kind: string;
   /** The environment variables that it lacks. Without them it is off, and takes nothing. */
@@ -76,7 +84,7 @@ export interface Source {
    *
    * @throws RejectedError if the request is not one that the source takes
    */
-  receive(request: SourceRequest): Promise<Received>;
+  receive(request: SourceRequest): Promise<Received<Data>>;
   /**
    * The request as its sender would send it, for those who try things out.
    *
@@ -84,6 +92,9 @@ export interface Source {
    */
   sign(draft: Draft, signing: Signing): Draft;
 }
+
+/** The events of a source: what a workflow that one of its triggers starts takes. */
+export type EventOf<S extends Source> = S extends Source<infer Data> ? Event<Data> : never;
 
 /** Why a request is refused. */
 export type RejectionReason = 'SIGNATURE' | 'TIMESTAMP' | 'HANDSHAKE' | 'PARSE' | 'BODY_TOO_LARGE';

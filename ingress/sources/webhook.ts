@@ -3,12 +3,14 @@ import { randomUUID } from 'node:crypto';
 import { ConfigError } from '../../config/errors.ts';
 import type { Event } from '../../events/event.ts';
 import { deriveEvent, storeBody } from '../../events/webhook-body.ts';
+import { createSource } from './create-source.ts';
 import { checkPlace, idOf, type EventIdPlace } from './event-place.ts';
+import { createHandling, type Handler, type HandlerOptions, type ResultOf } from './handler.ts';
 import { checkId } from './source-event.ts';
 import type { Source, SourceRequest } from './source.ts';
 
 /** The settings of a generic webhook source. */
-export interface WebhookOptions {
+export interface WebhookOptions<Data = unknown> extends Partial<HandlerOptions<Data>> {
   /** Whether requests are verified. `'none'` takes every request from anyone who can send one. */
   readonly verify: 'none';
   /**
@@ -19,29 +21,42 @@ export interface WebhookOptions {
    * of its own, a request that is sent again is a new event
    */
   readonly eventId?: EventIdPlace;
+  /**
+   * Says of each request whether it is an event, what its data is, and what the sender hears.
+   *
+   * @default every request is an event
+   */
+  readonly handler?: Handler<Data>;
 }
 
 /**
  * The generic webhook source: every request to `/webhooks/<source>` and below it is an event.
  *
- * The event's type is the HTTP method in lower case, its data the request: a `WebhookData`.
+ * The event's type is the HTTP method in lower case, its data the request: a `WebhookData`. With a
+ * `handler`, its data is what the handler makes of the request.
  *
  * @throws ConfigError if an option is malformed
  *
  * @example
  * const orders = webhook({ verify: 'none', eventId: { header: 'x-event-id' } });
  */
+export function webhook<Data = unknown>(options: WebhookOptions<Data>): Source<ResultOf<Data>>;
 export function webhook(options: WebhookOptions): Source {
   // JavaScript users are not held to the types.
   const verify: unknown = options.verify;
   if (verify !== 'none') {
     throw new ConfigError(`webhook: verify is ${String(verify)}, must be 'none'`);
   }
-  checkPlace(options.eventId, 'webhook: eventId');
+  const { eventId, handler } = options;
+  checkPlace(eventId, 'webhook: eventId');
+  if (handler !== undefined) {
+    const handle = createHandling({ ...options, handler }, { kind: 'webhook', eventId });
+    return createSource({ kind: 'webhook', scheme: undefined, handle });
+  }
   return {
     kind: 'webhook',
     missing: [],
-    receive: async (request) => ({ events: [toWebhookEvent(request, options.eventId)] }),
+    receive: async (request) => ({ events: [toWebhookEvent(request, eventId)] }),
     sign: (draft) => draft,
   };
 }
