@@ -38,6 +38,14 @@ export interface ListenerMemo extends Record<string, unknown> {
   readonly createdAt: string;
   /** The configuration has it: whoever deploys that changes it. */
   readonly isStatic: boolean;
+  /** What it was created for: what is done again for the same creates no second one. */
+  readonly createdBy?: string;
+}
+
+/** What a listener starts with. */
+export interface ListenerInput {
+  readonly id: string;
+  readonly memo: ListenerMemo;
 }
 
 /** A listener as it is. */
