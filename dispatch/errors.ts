@@ -24,3 +24,8 @@ export class ListenerConflictError extends Error {
 export class ListenerSilentError extends Error {
   override readonly name = 'ListenerSilentError';
 }
+
+/** A listener of the configuration can not be deployed, and the message says why. */
+export class DeployError extends Error {
+  override readonly name = 'DeployError';
+}
