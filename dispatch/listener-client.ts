@@ -224,7 +224,12 @@ export class ListenerClient {
       isStatic,
       ...(createdBy !== undefined && { createdBy }),
     };
-    const input: ListenerInput = { id, memo };
+    const input: ListenerInput = {
+      id,
+      definition,
+      ...(isStatic && { isStatic }),
+      ...(createdBy !== undefined && { createdBy }),
+    };
     try {
       await this.#client.workflow.start(LISTENER_WORKFLOW_TYPE, {
         workflowId: listenerWorkflowId(id),

@@ -1,9 +1,10 @@
 // The wire contract of listeners: names and shapes are in histories. Add new ones, never rename or
 // reuse one.
 
-import { defineQuery, defineUpdate } from '@temporalio/workflow';
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 
 import type { Delivery, ListenerDefinition, ListenerStatus } from '../events/listener.ts';
+import type { ListenerState } from './listener-records.ts';
 
 export const LISTENER_WORKFLOW_TYPE = 'nexteventListener';
 export const DELIVERY_WORKFLOW_TYPE = 'nexteventDelivery';
@@ -42,10 +43,21 @@ export interface ListenerMemo extends Record<string, unknown> {
   readonly createdBy?: string;
 }
 
-/** What a listener starts with. */
+/** What a listener is started with, under `listenerWorkflowId(id)`. */
 export interface ListenerInput {
   readonly id: string;
-  readonly memo: ListenerMemo;
+  readonly definition: ListenerDefinition;
+  readonly isStatic?: true;
+  /** What is in its memo under this name. */
+  readonly createdBy?: string;
+  /** What the run before has left: only a listener itself gives it. */
+  readonly state?: ListenerState;
+  /**
+   * After so many events in its history a run continues as new.
+   *
+   * @default 4,000
+   */
+  readonly historyEventsMax?: number;
 }
 
 /** A listener as it is. */
@@ -58,10 +70,23 @@ export interface ListenerView extends ListenerMemo {
   readonly failuresInRow: number;
 }
 
-/** What is asked of a delivery workflow when it starts. Its second argument is the event. */
+/**
+ * What is asked of a delivery workflow when it starts. Its second argument is the event. If the
+ * delivery is not pending, it ends at once.
+ */
 export interface DeliveryInput {
   readonly delivery: Delivery;
 }
+
+/** What a delivery workflow keeps in its memo: as it was when it started, and when it ended. */
+export interface DeliveryMemo extends Record<string, unknown> {
+  readonly delivery: Delivery;
+}
+
+/** The delivery is not pending any more. Its workflow ends: completed, or failed if it has. */
+export const endDeliverySignal = defineSignal<[Delivery]>('nextevent:end');
+/** The type of the failure with which a delivery workflow fails; the delivery is its detail. */
+export const DELIVERY_FAILED = 'DeliveryFailed';
 
 /** Whether anything has changed, and what it is like now. */
 export interface Changed {
