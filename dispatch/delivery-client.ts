@@ -12,7 +12,7 @@ import {
 } from '../workflows/listener-messages.ts';
 import type { DeliveryReading } from './delivery-reading.ts';
 import { describeExecution } from './describe-execution.ts';
-import { ListenerConflictError, UnknownListenerError } from './errors.ts';
+import { ListenerConflictError, ListenerSilentError, UnknownListenerError } from './errors.ts';
 import { decodeMemo, ListenerCalls, quoted } from './listener-calls.ts';
 import type { ListenerClient } from './listener-client.ts';
 
@@ -21,6 +21,9 @@ export const REDELIVER_MAX = 5_000;
 
 /** How many one update names. */
 const NUMBERS_PER_UPDATE = 500;
+
+/** How many deliveries are looked through for what is to be delivered again. */
+const STORED_MAX = 50_000;
 
 /** How many workflows one page of visibility has. */
 const PAGE = 1_000;
@@ -85,9 +88,13 @@ export class DeliveryClient {
    * @throws ListenerSilentError
    */
   async find(id: string, number: number): Promise<Delivery> {
-    const known = (await this.#known(id)).find((delivery) => delivery.number === number);
+    const all = await this.#known(id).catch(silence);
+    const known = Array.isArray(all) ? all.find((one) => one.number === number) : undefined;
     const delivery = known ?? (await this.#stored(id, number));
-    if (delivery !== undefined) return delivery;
+    // What is pending changes without its workflow.
+    const isCurrent = known !== undefined || delivery?.status !== 'pending';
+    if (delivery !== undefined && isCurrent) return delivery;
+    if (all instanceof Error) throw all;
     throw new UnknownListenerError(
       `there is no delivery ${number} of listener "${id}", or not any more`,
     );
@@ -170,6 +177,7 @@ export class DeliveryClient {
       .toSorted((one, other) => one - other);
   }
 
+  /** What is pending, and the newest that is not. */
   #known(id: string): Promise<readonly Delivery[]> {
     return this.#calls.query(id, deliveriesQuery);
   }
@@ -199,7 +207,16 @@ export class DeliveryClient {
         if (memo?.delivery !== undefined) found.push(memo.delivery);
       }
       token = page.next;
-    } while (token !== null);
-    return found;
+    } while (token !== null && found.length < STORED_MAX);
+    if (token === null) return found;
+    throw new ListenerConflictError(
+      `listener "${id}" has more than ${STORED_MAX} deliveries since then: ask for a later time`,
+    );
   }
+}
+
+/** The listener does not answer, but what is on record elsewhere can be told. */
+function silence(error: unknown): ListenerSilentError {
+  if (error instanceof ListenerSilentError) return error;
+  throw error;
 }
