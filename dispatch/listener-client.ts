@@ -224,12 +224,7 @@ export class ListenerClient {
       isStatic,
       ...(createdBy !== undefined && { createdBy }),
     };
-    const input: ListenerInput = {
-      id,
-      definition,
-      ...(isStatic && { isStatic }),
-      ...(createdBy !== undefined && { createdBy }),
-    };
+    const input: ListenerInput = { id, memo };
     try {
       await this.#client.workflow.start(LISTENER_WORKFLOW_TYPE, {
         workflowId: listenerWorkflowId(id),

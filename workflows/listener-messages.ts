@@ -46,10 +46,7 @@ export interface ListenerMemo extends Record<string, unknown> {
 /** What a listener is started with, under `listenerWorkflowId(id)`. */
 export interface ListenerInput {
   readonly id: string;
-  readonly definition: ListenerDefinition;
-  readonly isStatic?: true;
-  /** What is in its memo under this name. */
-  readonly createdBy?: string;
+  readonly memo: ListenerMemo;
   /** What the run before has left: only a listener itself gives it. */
   readonly state?: ListenerState;
   /**
