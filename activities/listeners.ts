@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto';
 
 import { ApplicationFailure } from '@temporalio/common';
 
+import type { ToDefinition } from '../config/to-definition.ts';
 import type { ListenerClient } from '../dispatch/listener-client.ts';
-import type { ListenerDefinition } from '../events/listener.ts';
 
 /** How much of a hash tells the listeners of one name apart. */
 const HASH_LENGTH = 12;
@@ -18,14 +18,9 @@ const FINAL: ReadonlySet<string> = new Set([
 ]);
 
 export interface ListenerDeps {
+  readonly client: ListenerClient;
   /** None if the configuration has no `outbound`. */
-  readonly client: ListenerClient | undefined;
-  /**
-   * What somebody says of a listener, on top of what it was, as a definition.
-   *
-   * @throws ListenerError
-   */
-  readonly toDefinition: (given: object, before?: ListenerDefinition) => ListenerDefinition;
+  readonly toDefinition: ToDefinition | undefined;
 }
 
 /** A listener to create. */
@@ -39,38 +34,42 @@ export function createListenerActivities({ client, toDefinition }: ListenerDeps)
   return {
     /** Gives its id. It has subscribed; the same again is the same listener. */
     nexteventCreateListener: ({ options, key }: CreateListenerRequest): Promise<string> =>
-      refusing(async (listeners) => {
-        const definition = toDefinition(options);
+      refusing(async () => {
+        const definition = present(toDefinition)(options);
         const hash = createHash('sha256').update(key).digest('hex').slice(0, HASH_LENGTH);
         const id = `${definition.name}-${hash}`;
-        await listeners.create(definition, { id, createdBy: key });
+        await client.create(definition, { id, createdBy: key });
         return id;
       }),
 
     nexteventChangeListener: (id: string, options: object): Promise<boolean> =>
-      refusing(async (listeners) => {
-        const { definition } = await listeners.find(id);
-        return (await listeners.change(id, toDefinition(options, definition))).changed;
+      refusing(async () => {
+        const { definition } = await client.find(id);
+        return (await client.change(id, present(toDefinition)(options, definition))).changed;
       }),
 
     nexteventActivateListener: (id: string): Promise<boolean> =>
-      refusing(async (listeners) => (await listeners.activate(id)).changed),
+      refusing(async () => (await client.activate(id)).changed),
 
     nexteventDeactivateListener: (id: string, reason: string): Promise<boolean> =>
-      refusing(async (listeners) => (await listeners.deactivate(id, reason)).changed),
+      refusing(async () => (await client.deactivate(id, reason)).changed),
 
     nexteventRemoveListener: (id: string): Promise<boolean> =>
-      refusing(async (listeners) => (await listeners.remove(id)).changed),
+      refusing(async () => (await client.remove(id)).changed),
   };
+}
 
-  async function refusing<T>(call: (listeners: ListenerClient) => Promise<T>): Promise<T> {
-    try {
-      if (client !== undefined) return await call(client);
-    } catch (error) {
-      if (!(error instanceof Error) || !FINAL.has(error.name)) throw error;
-      const { message, name: type } = error;
-      throw ApplicationFailure.create({ message, type, nonRetryable: true });
-    }
-    throw ApplicationFailure.nonRetryable('the configuration has no `outbound`', 'ListenerError');
+function present(toDefinition: ToDefinition | undefined): ToDefinition {
+  if (toDefinition !== undefined) return toDefinition;
+  throw ApplicationFailure.nonRetryable('the configuration has no `outbound`', 'ListenerError');
+}
+
+async function refusing<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (!(error instanceof Error) || !FINAL.has(error.name)) throw error;
+    const { message, name: type } = error;
+    throw ApplicationFailure.create({ message, type, nonRetryable: true });
   }
 }

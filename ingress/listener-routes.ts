@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 
+import type { ToDefinition } from '../config/to-definition.ts';
 import type { DeliveryClient } from '../dispatch/delivery-client.ts';
 import type { ListenerClient } from '../dispatch/listener-client.ts';
 import type { ListenerDefinition } from '../events/listener.ts';
@@ -29,12 +30,7 @@ const REASON_LENGTH_MAX = 200;
 export interface Listeners {
   readonly client: ListenerClient;
   readonly deliveries: DeliveryClient;
-  /**
-   * What somebody says of a listener, on top of what it was, as a definition.
-   *
-   * @throws ListenerError
-   */
-  readonly toDefinition: (given: object, before?: ListenerDefinition) => ListenerDefinition;
+  readonly toDefinition: ToDefinition;
 }
 
 /** What every route of listeners may answer. */

@@ -1,0 +1,20 @@
+// What the routes of listeners need, for a configuration with `outbound`.
+
+import type { Client } from '@temporalio/client';
+
+import type { Config } from '../config/config.ts';
+import { createToDefinition } from '../config/to-definition.ts';
+import { DeliveryClient } from '../dispatch/delivery-client.ts';
+import { DeliveryReading } from '../dispatch/delivery-reading.ts';
+import { ListenerClient } from '../dispatch/listener-client.ts';
+import type { Listeners } from './listener-routes.ts';
+
+/** Undefined if the configuration has no `outbound`. */
+export function createListeners(client: Client, config: Config): Listeners | undefined {
+  const toDefinition = createToDefinition(config);
+  if (toDefinition === undefined) return undefined;
+  const listeners = new ListenerClient(client, config.taskQueue);
+  const reading = new DeliveryReading(client);
+  const deliveries = new DeliveryClient({ client, listeners, reading });
+  return { client: listeners, deliveries, toDefinition };
+}
