@@ -1,5 +1,5 @@
 // Listeners, as seen from outside: made, found and changed. What they delivered is in
-// delivery-client.ts.
+// deliveries.ts.
 
 import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
 import type { UpdateDefinition } from '@temporalio/common';

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 
 import type { ToDefinition } from '../config/to-definition.ts';
-import type { DeliveryClient } from '../dispatch/delivery-client.ts';
+import type { Deliveries } from '../dispatch/deliveries.ts';
 import type { ListenerClient } from '../dispatch/listener-client.ts';
 import type { ListenerDefinition } from '../events/listener.ts';
 import { defineRoute, wholeNumber, type ApiRoute } from './api-route.ts';
@@ -29,7 +29,7 @@ const REASON_LENGTH_MAX = 200;
 /** What the routes of listeners need. */
 export interface Listeners {
   readonly client: ListenerClient;
-  readonly deliveries: DeliveryClient;
+  readonly deliveries: Deliveries;
   readonly toDefinition: ToDefinition;
 }
 

@@ -4,8 +4,8 @@ import type { Client } from '@temporalio/client';
 
 import type { Config } from '../config/config.ts';
 import { createToDefinition } from '../config/to-definition.ts';
-import { DeliveryClient } from '../dispatch/delivery-client.ts';
-import { DeliveryReading } from '../dispatch/delivery-reading.ts';
+import { Deliveries } from '../dispatch/deliveries.ts';
+import { DeliveryReader } from '../dispatch/delivery-reading.ts';
 import { ListenerClient } from '../dispatch/listener-client.ts';
 import type { Listeners } from './listener-routes.ts';
 
@@ -14,7 +14,7 @@ export function createListeners(client: Client, config: Config): Listeners | und
   const toDefinition = createToDefinition(config);
   if (toDefinition === undefined) return undefined;
   const listeners = new ListenerClient(client, config.taskQueue);
-  const reading = new DeliveryReading(client);
-  const deliveries = new DeliveryClient({ client, listeners, reading });
+  const reader = new DeliveryReader(client);
+  const deliveries = new Deliveries({ client, listeners, reader });
   return { client: listeners, deliveries, toDefinition };
 }

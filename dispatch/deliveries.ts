@@ -10,7 +10,7 @@ import {
   redeliverUpdate,
   type DeliveryMemo,
 } from '../workflows/listener-messages.ts';
-import type { DeliveryReading } from './delivery-reading.ts';
+import type { DeliveryReader } from './delivery-reading.ts';
 import { describeExecution } from './describe-execution.ts';
 import { ListenerConflictError, ListenerSilentError, UnknownListenerError } from './errors.ts';
 import { decodeMemo, ListenerCalls, quoted } from './listener-calls.ts';
@@ -19,8 +19,8 @@ import type { ListenerClient } from './listener-client.ts';
 /** How many deliveries one request delivers again: a listener takes twice as many. */
 export const REDELIVER_MAX = 5_000;
 
-/** How many one update names. */
-const NUMBERS_PER_UPDATE = 500;
+/** How many one update names: a listener takes no more. */
+const NUMBERS_PER_UPDATE = 100;
 
 /** How many deliveries are looked through for what is to be delivered again. */
 const STORED_MAX = 50_000;
@@ -49,17 +49,17 @@ export interface RedeliverFilter {
   readonly statuses: ReadonlyArray<'failed' | 'skipped'>;
 }
 
-export interface DeliveryDeps {
+export interface DeliveriesDeps {
   readonly client: Client;
   readonly listeners: Pick<ListenerClient, 'find'>;
-  readonly reading: DeliveryReading;
+  readonly reader: DeliveryReader;
 }
 
-export class DeliveryClient {
-  readonly #deps: DeliveryDeps;
+export class Deliveries {
+  readonly #deps: DeliveriesDeps;
   readonly #calls: ListenerCalls;
 
-  constructor(deps: DeliveryDeps) {
+  constructor(deps: DeliveriesDeps) {
     this.#deps = deps;
     this.#calls = new ListenerCalls(deps.client);
   }
@@ -109,7 +109,7 @@ export class DeliveryClient {
   async attempt(id: string, number: number, attempt: number): Promise<AttemptRecord> {
     const { attempts } = await this.find(id, number);
     const reference = attempts[attempt - 1];
-    const record = reference && (await this.#deps.reading.readAttempt(id, reference))?.record;
+    const record = reference && (await this.#deps.reader.readAttempt(id, reference))?.record;
     if (record !== undefined) return record;
     throw new UnknownListenerError(
       `there is no attempt ${attempt} of delivery ${number} of listener "${id}", or not any more`,
