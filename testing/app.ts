@@ -196,7 +196,7 @@ export class TestApp implements AsyncDisposable {
       connection,
       clientConnectionOptions: connectionOptions,
       namespace,
-      bundles: await bundlesFor(this.config.workflowsPath, this.#workerOptions),
+      bundles: await bundlesFor(this.config, this.#workerOptions),
       workerOptions: this.#workerOptions,
     });
     const running = worker.run();

@@ -2,20 +2,30 @@
 
 import type { WorkerOptions, WorkflowBundle } from '@temporalio/worker';
 
-import { bundleSourceWorkflows, bundleWorkflows } from '../worker/bundle.ts';
+import type { Config } from '../config/config.ts';
+import {
+  bundleListenerWorkflows,
+  bundleSourceWorkflows,
+  bundleWorkflows,
+} from '../worker/bundle.ts';
+import type { CreateWorkerOptions } from '../worker/worker.ts';
 
 const bundles = new Map<string, Promise<WorkflowBundle>>();
 
-/** The bundle of a project's workflows, and that of the library's. */
+/** What a project needs bundles of. */
+export type Bundled = Pick<Config, 'workflowsPath' | 'outbound'>;
+
+/** The bundle of a project's workflows, and those of the library's that it needs. */
 export async function bundlesFor(
-  workflowsPath: string,
+  { workflowsPath, outbound }: Bundled,
   { interceptors }: Pick<WorkerOptions, 'interceptors'> = {},
-): Promise<{ readonly workflows: WorkflowBundle; readonly sources: WorkflowBundle }> {
-  const [workflows, sources] = await Promise.all([
+): Promise<NonNullable<CreateWorkerOptions['bundles']>> {
+  const [workflows, sources, listeners] = await Promise.all([
     userBundle(workflowsPath, interceptors?.workflowModules),
     sourceBundle(),
+    outbound && listenerBundle(),
   ]);
-  return { workflows, sources };
+  return { workflows, sources, listeners };
 }
 
 export function userBundle(
@@ -29,6 +39,10 @@ export function userBundle(
 
 export function sourceBundle(): Promise<WorkflowBundle> {
   return kept('', bundleSourceWorkflows);
+}
+
+export function listenerBundle(): Promise<WorkflowBundle> {
+  return kept('listeners', bundleListenerWorkflows);
 }
 
 function kept(key: string, make: () => Promise<WorkflowBundle>): Promise<WorkflowBundle> {

@@ -9,8 +9,9 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { Worker, type WorkflowBundle } from '@temporalio/worker';
 
+import { DELIVERY_WORKFLOW_TYPE, LISTENER_WORKFLOW_TYPE } from '../workflows/listener-messages.ts';
 import { SOURCE_WORKFLOW_TYPE, STORED_EVENT_WORKFLOW_TYPE } from '../workflows/messages.ts';
-import { sourceBundle, userBundle } from './bundles.ts';
+import { listenerBundle, sourceBundle, userBundle } from './bundles.ts';
 import { ReplayFailedError } from './errors.ts';
 
 /** The history of a run, as Temporal's own tools write it: write it to a file as JSON. */
@@ -116,6 +117,7 @@ function bundleFor(
 ): Promise<WorkflowBundle> {
   const type = startOf(history)?.workflowType?.name;
   const isOfLibrary = type === SOURCE_WORKFLOW_TYPE || type === STORED_EVENT_WORKFLOW_TYPE;
+  if (type === LISTENER_WORKFLOW_TYPE || type === DELIVERY_WORKFLOW_TYPE) return listenerBundle();
   return isOfLibrary ? sourceBundle() : userBundle(resolve(workflowsPath), interceptorModules);
 }
 

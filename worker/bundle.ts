@@ -1,5 +1,5 @@
-// The two bundles of workflow code: the user's workflows with the library's interceptors,
-// and the library's own workflows.
+// The three bundles of workflow code: the user's workflows with the library's interceptors, the
+// workflows of sources, and those of listeners, which subscribe as the user's do.
 
 import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
@@ -85,6 +85,14 @@ export function bundleWorkflows(
 export function bundleSourceWorkflows(): Promise<WorkflowBundleWithSourceMap> {
   const workflowsPath = fileURLToPath(new URL(`../workflows/index${EXTENSION}`, import.meta.url));
   return bundle({ workflowsPath, webpackConfigHook: withConditions() });
+}
+
+/** Bundles the workflows of listeners and their deliveries, for `createListenerWorker`. */
+export function bundleListenerWorkflows(): Promise<WorkflowBundleWithSourceMap> {
+  const workflowsPath = fileURLToPath(
+    new URL(`../workflows/outbound${EXTENSION}`, import.meta.url),
+  );
+  return bundle(nextEventBundleOptions({ workflowsPath }));
 }
 
 function bundle(options: BundleOptions): Promise<WorkflowBundleWithSourceMap> {

@@ -4,7 +4,14 @@ export { ConfigError } from '../config/errors.ts';
 export { loadConfig } from '../config/load.ts';
 export type { Config } from '../config/config.ts';
 export { connectWithoutRetry } from '../dispatch/dispatcher.ts';
-export { bundleSourceWorkflows, bundleWorkflows, nextEventBundleOptions } from './bundle.ts';
+export {
+  bundleListenerWorkflows,
+  bundleSourceWorkflows,
+  bundleWorkflows,
+  nextEventBundleOptions,
+} from './bundle.ts';
+export { createListenerWorker } from './listener-worker.ts';
+export type { ListenerWorkerOptions } from './listener-worker.ts';
 export { nextEventWorkerOptions } from './options.ts';
 export type { NextEventDeps, SubscribableOptions } from './options.ts';
 export { NextEventPlugin } from './plugin.ts';

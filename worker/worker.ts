@@ -1,5 +1,5 @@
-// The worker of a project: the user's workflows and activities on one task queue, and
-// the source workflows on another, away from their load.
+// The worker of a project: the user's workflows and activities on one task queue, and the source
+// workflows and listeners on others, away from their load.
 
 import { Client, type ConnectionOptions } from '@temporalio/client';
 import {
@@ -13,6 +13,7 @@ import type { Config } from '../config/config.ts';
 import { connectWithoutRetry } from '../dispatch/dispatcher.ts';
 import { bundleWorkflows } from './bundle.ts';
 import { checkTriggers } from './check-triggers.ts';
+import { createListenerWorker } from './listener-worker.ts';
 import { createRegistration, withRegistration } from './options.ts';
 import { PATIENT } from './patient.ts';
 import { runBeside, shareSourceWorker, shutDown } from './shared-source-worker.ts';
@@ -25,7 +26,12 @@ export interface CreateWorkerOptions {
   readonly clientConnectionOptions: ConnectionOptions;
   readonly namespace: string;
   /** Bundles that were made before, by `bundleWorkflows` and `bundleSourceWorkflows`. */
-  readonly bundles?: { readonly workflows: WorkflowBundle; readonly sources: WorkflowBundle };
+  readonly bundles?: {
+    readonly workflows: WorkflowBundle;
+    readonly sources: WorkflowBundle;
+    /** By `bundleListenerWorkflows`; it is made if the configuration needs it. */
+    readonly listeners?: WorkflowBundle | undefined;
+  };
   /** Settings of the worker that runs the user's workflows. */
   readonly workerOptions?: Partial<WorkerOptions>;
 }
@@ -63,10 +69,11 @@ export async function createWorker(options: CreateWorkerOptions): Promise<NextEv
   try {
     const client = new Client({ connection: clientConnection, namespace });
     const worker = await createUserWorker(options, client);
+    const listeners = await createListeners(options, client);
     return {
       async run() {
         try {
-          await runBeside(sources, worker, () => worker.run());
+          await runBeside(sources, worker, () => runBoth(worker, listeners));
         } finally {
           await close();
         }
@@ -76,6 +83,31 @@ export async function createWorker(options: CreateWorkerOptions): Promise<NextEv
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+/** None if the configuration has none. */
+async function createListeners(
+  { config, connection, bundles }: CreateWorkerOptions,
+  client: Client,
+): Promise<Worker | undefined> {
+  if (config.outbound === undefined) return undefined;
+  return createListenerWorker({ config, connection, client, workflowBundle: bundles?.listeners });
+}
+
+/** The end of either is the end of both. */
+async function runBoth(worker: Worker, listeners: Worker | undefined): Promise<void> {
+  if (listeners === undefined) return worker.run();
+  const running = [worker, listeners];
+  const ended = running.map(async (each) => {
+    try {
+      await each.run();
+    } finally {
+      for (const other of running) shutDown(other);
+    }
+  });
+  for (const result of await Promise.allSettled(ended)) {
+    if (result.status === 'rejected') throw result.reason;
   }
 }
 

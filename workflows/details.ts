@@ -2,6 +2,7 @@
 
 import type { Subscription } from '../events/subscription.ts';
 import type { Inbox } from './inbox.ts';
+import type { ListenerView } from './listener-messages.ts';
 import { subscriptionsQuery, type HeldDescription } from './messages.ts';
 import type { Source } from './source-state.ts';
 
@@ -49,6 +50,18 @@ export function sourceDetails(source: Source): string {
           ),
         ]),
     '`npx nextevent subscriptions` lists all of them, and what they have received.',
+  ].join('\n\n');
+}
+
+/** What a listener delivers, and how it is getting on. */
+export function listenerDetails(listener: ListenerView): string {
+  const { definition, status, statusMessage, deliveries, pending, failuresInRow } = listener;
+  const counts = [`**${deliveries}** deliveries`, `**${pending}** pending`];
+  if (failuresInRow > 0) counts.push(`**${failuresInRow}** have failed since one succeeded`);
+  return [
+    `**${status}**${status === 'active' ? '' : `: ${statusMessage}`}. ${counts.join(', ')}`,
+    `${definition.sources.join(', ')} ${code(definition.filter)} to ${definition.type} \`${definition.url}\``,
+    '`npx nextevent delivery list` lists what was delivered.',
   ].join('\n\n');
 }
 

@@ -43,7 +43,7 @@ export interface ListenerMemo extends Record<string, unknown> {
   readonly createdBy?: string;
 }
 
-/** What a listener is started with, under `listenerWorkflowId(id)`. */
+/** What a listener starts with. */
 export interface ListenerInput {
   readonly id: string;
   readonly memo: ListenerMemo;
@@ -84,6 +84,8 @@ export interface DeliveryMemo extends Record<string, unknown> {
 export const endDeliverySignal = defineSignal<[Delivery]>('nextevent:end');
 /** The type of the failure with which a delivery workflow fails; the delivery is its detail. */
 export const DELIVERY_FAILED = 'DeliveryFailed';
+/** The type of the failure of an activity that needs an event which is nowhere any more. */
+export const EVENT_NOT_ON_RECORD = 'EventNotOnRecordError';
 
 /** Whether anything has changed, and what it is like now. */
 export interface Changed {

@@ -1,23 +1,17 @@
 // What a run of a listener leaves to the next: it is in histories. Add to it, never change it.
 
 import type { Event } from '../events/event.ts';
-import type { DeliveryStatus, ListenerDefinition, ListenerStatus } from '../events/listener.ts';
+import type { DeliveryStatus } from '../events/listener.ts';
 import type { SubscriptionId } from '../events/subscription.ts';
 
-/** Everything that crosses continue-as-new, but for the unread events, which the library carries. */
+/** What crosses continue-as-new besides the memo, and unread events, which the library carries. */
 export interface ListenerState {
-  readonly definition: ListenerDefinition;
-  readonly status: ListenerStatus;
-  readonly statusMessage: string;
-  /** In RFC 3339. */
-  readonly createdAt: string;
   /** The number of the newest delivery. */
   readonly lastNumber: number;
   readonly failuresInRow: number;
   /** How many attempts have failed since one succeeded. */
   readonly troubles: number;
-  /** Source and subscription. */
-  readonly subscriptions: ReadonlyArray<readonly [source: string, id: SubscriptionId]>;
+  readonly subscriptions: readonly HeldSubscription[];
   /** When the next attempts may begin, in milliseconds since 1970. */
   readonly nextStartAt: number;
   /** Texts that deliveries have in common: sources, types, messages, run ids. */
@@ -27,6 +21,13 @@ export interface ListenerState {
   readonly resolved: readonly PackedDelivery[];
   /** Of those among `pending` that are not stored, by number. */
   readonly events: ReadonlyArray<readonly [number: number, event: Event]>;
+}
+
+/** A subscription of a listener. */
+export interface HeldSubscription {
+  readonly id: SubscriptionId;
+  readonly source: string;
+  readonly filter: string;
 }
 
 /** A delivery in little space: there may be thousands. Numbers of texts stand for them. */
