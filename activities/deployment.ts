@@ -19,10 +19,10 @@ export function createDeploymentActivities({ client }: DeploymentDeps) {
       return id;
     },
 
-    /** One that somebody has removed is gone already. */
-    async nexteventDeactivateStatic(id: string, statusMessage: string): Promise<void> {
+    /** What is pending goes on. One that somebody has removed is gone already. */
+    async nexteventRetireStatic(id: string, statusMessage: string): Promise<void> {
       try {
-        await client.deactivate(id, statusMessage);
+        await client.retire(id, statusMessage);
       } catch (error) {
         const isGone =
           error instanceof UnknownListenerError || error instanceof ListenerConflictError;

@@ -15,6 +15,7 @@ import {
   listenerTaskQueue,
   listenerWorkflowId,
   removeListenerUpdate,
+  retireListenerUpdate,
   type Changed,
   type ListenerInput,
   type ListenerMemo,
@@ -164,6 +165,11 @@ export class ListenerClient {
   /** Pending deliveries stay, and what comes from now on is skipped. */
   async deactivate(id: string, statusMessage: string): Promise<Changed> {
     return this.#change(id, deactivateListenerUpdate, [statusMessage]);
+  }
+
+  /** Deactivates it, too, but pending deliveries go on, and nothing more comes. */
+  async retire(id: string, statusMessage: string): Promise<Changed> {
+    return this.#change(id, retireListenerUpdate, [statusMessage]);
   }
 
   /**

@@ -6,10 +6,12 @@ import { Worker, type NativeConnection, type WorkflowBundleOption } from '@tempo
 
 import { createAttemptActivities } from '../activities/attempt.ts';
 import { createDeliveryActivities } from '../activities/deliveries.ts';
+import { createDeploymentActivities } from '../activities/deployment.ts';
 import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/errors.ts';
 import { DeliveryClient } from '../dispatch/delivery-client.ts';
 import { DeliveryReader } from '../dispatch/delivery-reading.ts';
+import { ListenerClient } from '../dispatch/listener-client.ts';
 import { listenerTaskQueue } from '../workflows/listener-messages.ts';
 import { bundleListenerWorkflows } from './bundle.ts';
 import { createRegistration } from './options.ts';
@@ -74,6 +76,7 @@ export async function createListenerWorker(options: ListenerWorkerOptions): Prom
         outbound,
         readStored: (workflowId) => reader.readStoredEvent(workflowId),
       }),
+      ...createDeploymentActivities({ client: new ListenerClient(client, config.taskQueue) }),
       ...createDeliveryActivities({ client: new DeliveryClient(client), reader }),
     },
   });

@@ -29,7 +29,7 @@ const HISTORY_EVENTS_PER_RUN = 4_000;
 const CHANGED = 'The configuration has another listener of this name.';
 const TAKEN_OUT = 'The configuration does not have it any more.';
 
-const { nexteventCreateStatic, nexteventDeactivateStatic } = proxyActivities<
+const { nexteventCreateStatic, nexteventRetireStatic } = proxyActivities<
   ReturnType<typeof createDeploymentActivities>
 >({
   startToCloseTimeout: '1 minute',
@@ -100,13 +100,13 @@ class Deployment {
       this.#listeners.set(name, { name, id, hash: ofDefinition });
       created.push(id);
       if (before === undefined) continue;
-      await nexteventDeactivateStatic(before.id, CHANGED);
+      await nexteventRetireStatic(before.id, CHANGED);
       deactivated.push(before.id);
     }
     const names = new Set(listeners.map(({ definition }) => definition.name));
     for (const { name, id } of [...this.#listeners.values()]) {
       if (names.has(name)) continue;
-      await nexteventDeactivateStatic(id, TAKEN_OUT);
+      await nexteventRetireStatic(id, TAKEN_OUT);
       this.#listeners.delete(name);
       deactivated.push(id);
     }

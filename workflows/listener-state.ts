@@ -150,7 +150,7 @@ export class Listener {
 
   /** Attempts that begin now. */
   begin(now: number): readonly Beginning[] {
-    if (this.status !== 'active' || this.#isBusy()) return [];
+    if (!this.#delivers || this.#isBusy()) return [];
     const { ordered, ratePerSecond } = this.definition;
     const beginning: Beginning[] = [];
     for (const pending of this.#pending.due(now, ordered)) {
@@ -163,7 +163,7 @@ export class Listener {
 
   /** When an attempt may begin that may not yet; none if time alone allows none. */
   wakeAt(): number | undefined {
-    if (this.status !== 'active' || this.#isBusy()) return undefined;
+    if (!this.#delivers || this.#isBusy()) return undefined;
     const { ordered, ratePerSecond } = this.definition;
     const dueAt = this.#pending.nextDueAt(ordered);
     if (dueAt === Number.POSITIVE_INFINITY) return undefined;
@@ -226,7 +226,8 @@ export class Listener {
   /** Whether it was inactive. No failure from before counts any more. */
   activate(): boolean {
     if (this.status !== 'inactive') return false;
-    this.#memo = { ...this.#memo, status: 'active', statusMessage: ACTIVE };
+    const isRetired = this.#memo.isRetired && { isRetired: false };
+    this.#memo = { ...this.#memo, status: 'active', statusMessage: ACTIVE, ...isRetired };
     this.#failuresInRow = 0;
     this.#troubles = 0;
     return true;
@@ -236,6 +237,13 @@ export class Listener {
   deactivate(statusMessage: string): boolean {
     if (this.status !== 'active') return false;
     this.#memo = { ...this.#memo, status: 'inactive', statusMessage };
+    return true;
+  }
+
+  /** Whether it was not before. What is pending goes on; nothing more is to come. */
+  retire(statusMessage: string): boolean {
+    if (this.status === 'removed' || this.#memo.isRetired) return false;
+    this.#memo = { ...this.#memo, status: 'inactive', statusMessage, isRetired: true };
     return true;
   }
 
@@ -269,6 +277,10 @@ export class Listener {
       ),
       texts: texts.all,
     };
+  }
+
+  get #delivers(): boolean {
+    return this.status === 'active' || (this.status === 'inactive' && !!this.#memo.isRetired);
   }
 
   /** A receiver that does not take what comes is not tried by many at once. */
