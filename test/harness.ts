@@ -56,6 +56,8 @@ export interface AppOptions {
   readonly published?: readonly string[];
   readonly triggers?: ReadonlyArray<Omit<Trigger, 'taskQueue'>>;
   readonly activities?: Config['activities'];
+  /** What a configuration says of listeners. */
+  readonly outbound?: OutboundOptions;
   /** The module with the workflows; those of `test/workflows` if none is given. */
   readonly workflowsPath?: string;
   readonly otherInterceptorModules?: readonly string[];
@@ -76,7 +78,7 @@ export class TestApp extends UserTestApp {
 
 function toConfig(options: AppOptions): Config {
   const taskQueue = `test-${randomUUID()}`;
-  return {
+  const config: Config = {
     workflowsPath: options.workflowsPath ?? WORKFLOWS_PATH,
     activities: options.activities ?? {},
     taskQueue,
@@ -86,6 +88,8 @@ function toConfig(options: AppOptions): Config {
     ]),
     triggers: (options.triggers ?? []).map((trigger) => ({ ...trigger, taskQueue })),
   };
+  const { outbound } = options;
+  return outbound ? { ...config, outbound: resolveOutbound(outbound, config) } : config;
 }
 
 function toWorkerOptions(options: AppOptions): Partial<WorkerOptions> {

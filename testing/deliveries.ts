@@ -10,14 +10,12 @@ import { until, type UntilOptions } from './until.ts';
 /** How many subscriptions one look at a source takes. */
 const PAGE = 1_000;
 
-/** What to wait for. */
-export interface WaitForPendingDeliveriesOptions extends UntilOptions {
-  /**
-   * The id of the listener.
-   *
-   * @default every listener of the project's sources
-   */
-  readonly listener?: string;
+/** How long to wait. */
+export type WaitForPendingDeliveriesOptions = UntilOptions;
+
+interface Wanted extends UntilOptions {
+  /** The id of a listener; all that the sources know if there is none. */
+  readonly listener: string | undefined;
 }
 
 export interface DeliveriesOf {
@@ -30,7 +28,7 @@ export interface DeliveriesOf {
 /** @throws WaitError once the time is over */
 export async function waitForPendingDeliveries(
   { client, taskQueue, inspection, sources }: DeliveriesOf,
-  { listener, timeoutMs }: WaitForPendingDeliveriesOptions,
+  { listener, timeoutMs }: Wanted,
 ): Promise<void> {
   const listeners = new ListenerClient(client, taskQueue);
   const look = async (): Promise<boolean> => {

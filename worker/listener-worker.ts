@@ -12,6 +12,7 @@ import { ConfigError } from '../config/errors.ts';
 import { DeliveryClient } from '../dispatch/delivery-client.ts';
 import { DeliveryReader } from '../dispatch/delivery-reading.ts';
 import { ListenerClient } from '../dispatch/listener-client.ts';
+import type { Mocks } from '../outbound/attempt.ts';
 import { listenerTaskQueue } from '../workflows/listener-messages.ts';
 import { bundleListenerWorkflows } from './bundle.ts';
 import { createRegistration } from './options.ts';
@@ -41,6 +42,12 @@ export interface ListenerWorkerOptions {
    * @default makes one, which takes some seconds
    */
   readonly workflowBundle?: WorkflowBundleOption | undefined;
+  /**
+   * Answers in place of receivers, in tests.
+   *
+   * @default none
+   */
+  readonly mocks?: Mocks | undefined;
 }
 
 /**
@@ -57,7 +64,7 @@ export interface ListenerWorkerOptions {
  * await listeners.run();
  */
 export async function createListenerWorker(options: ListenerWorkerOptions): Promise<Worker> {
-  const { config, connection, client, workflowBundle } = options;
+  const { config, connection, client, workflowBundle, mocks } = options;
   const { outbound } = config;
   if (outbound === undefined) throw new ConfigError('the configuration has no `outbound`');
   const reader = new DeliveryReader(client);
@@ -75,6 +82,7 @@ export async function createListenerWorker(options: ListenerWorkerOptions): Prom
       ...createAttemptActivities({
         outbound,
         readStored: (workflowId) => reader.readStoredEvent(workflowId),
+        ...(mocks && { mocks }),
       }),
       ...createDeploymentActivities({ client: new ListenerClient(client, config.taskQueue) }),
       ...createDeliveryActivities({ client: new DeliveryClient(client), reader }),
