@@ -15,7 +15,7 @@ export function createToDefinition({
   sources,
 }: Pick<Config, 'outbound' | 'sources'>): ToDefinition | undefined {
   if (outbound === undefined) return undefined;
-  const around = { sources: [...sources.keys()], outbound };
+  const around = { sources, outbound };
   return (given, before) => toDefinition(before ? merged(given, before) : given, around);
 }
 
