@@ -7,7 +7,16 @@ import { ask, DEFAULT_URL, ENVIRONMENT, toTable } from './management.ts';
 /** How many are listed, if nothing else is asked for. */
 const LIMIT_DEFAULT = '20';
 
-const HEAD = ['number', 'status', 'message', 'event', 'type', 'attempts', 'created', 'next attempt'];
+const HEAD = [
+  'number',
+  'status',
+  'message',
+  'event',
+  'type',
+  'attempts',
+  'created',
+  'next attempt',
+];
 
 const REDELIVER_HELP = `
 Examples:

@@ -103,7 +103,9 @@ export function createListenerCommand(): Command {
     .argument('<id>')
     .option('--to <address>', 'the address that events are delivered to')
     .action(change);
-  add('remove', 'remove a listener for good; what is pending fails').argument('<id>').action(remove);
+  add('remove', 'remove a listener for good; what is pending fails')
+    .argument('<id>')
+    .action(remove);
   add('activate', 'activate a listener; what is pending goes on').argument('<id>').action(activate);
   add('deactivate', 'deactivate a listener; what comes is skipped')
     .argument('<id>')
@@ -213,15 +215,21 @@ function toDefinition(options: DefinitionOptions): Record<string, unknown> {
     ...(event !== undefined && { events: event }),
     ...(header !== undefined && { headers: Object.fromEntries(header.map(toHeader)) }),
     ...Object.fromEntries(
-      numbers.flatMap((name) => (options[name] === undefined ? [] : [[name, Number(options[name])]])),
+      numbers.flatMap((name) =>
+        options[name] === undefined ? [] : [[name, Number(options[name])]],
+      ),
     ),
     ...(retryMs !== undefined && { retryMs: retryMs.split(',').filter(Boolean).map(Number) }),
   };
 }
 
-function pick<T extends object, K extends keyof T>(given: T, keys: readonly K[]): Partial<T> {
-  const there = keys.filter((key) => given[key] !== undefined);
-  return Object.fromEntries(there.map((key) => [key, given[key]])) as Partial<T>;
+/** Those of the options that are given. */
+function pick(
+  options: DefinitionOptions,
+  names: ReadonlyArray<keyof DefinitionOptions>,
+): Record<string, unknown> {
+  const given = names.filter((name) => options[name] !== undefined);
+  return Object.fromEntries(given.map((name) => [name, options[name]]));
 }
 
 function toHeader(text: string): [name: string, value: HeaderValue] {

@@ -52,7 +52,7 @@ export class ListenerCalls {
     const handle = this.#client.workflow.getHandle(listenerWorkflowId(id));
     try {
       return await this.#within(UPDATE_MS_MAX, () =>
-        handle.executeUpdate<Result, Args>(update, { args } as never),
+        handle.executeUpdate(update, { args }),
       );
     } catch (error) {
       // What the listener itself says of it.
@@ -65,14 +65,10 @@ export class ListenerCalls {
    * @throws UnknownListenerError if there is no such listener
    * @throws ListenerSilentError if no worker answers in time
    */
-  async query<Result, Args extends unknown[]>(
-    id: string,
-    query: QueryDefinition<Result, Args>,
-    ...args: Args
-  ): Promise<Result> {
+  async query<Result>(id: string, query: QueryDefinition<Result>): Promise<Result> {
     const handle = this.#client.workflow.getHandle(listenerWorkflowId(id));
     try {
-      return await this.#within(QUERY_MS_MAX, () => handle.query(query, ...args));
+      return await this.#within(QUERY_MS_MAX, () => handle.query(query));
     } catch (error) {
       throw toListenerError(id, error);
     }

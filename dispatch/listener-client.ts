@@ -295,7 +295,12 @@ function isMeant(
   );
 }
 
-function toView({ deliveries, pending, failuresInRow, ...rest }: ListenerDescription): ListenerView {
+function toView({
+  deliveries,
+  pending,
+  failuresInRow,
+  ...rest
+}: ListenerDescription): ListenerView {
   return {
     ...rest,
     deliveries: deliveries ?? 0,

@@ -81,7 +81,9 @@ export function listenerRoutes({
       summary: 'Creates a listener. Events that are posted after the answer are delivered to it.',
       role: 'admin',
       body: givenListenerSchema.extend({
-        id: listenerId.optional().describe('Its id: refused if it is taken. Else made of its name.'),
+        id: listenerId
+          .optional()
+          .describe('Its id: refused if it is taken. Else made of its name.'),
       }),
       answer: listenerSchema,
       status: 201,
@@ -140,7 +142,12 @@ function changingRoutes(listeners: Listeners | undefined): readonly ApiRoute[] {
       async run({ params: { id }, body }) {
         const { client, toDefinition } = present(listeners);
         const { definition } = await client.find(id);
-        return toChanged(await client.change(id, checked(() => toDefinition(body, definition))));
+        return toChanged(
+          await client.change(
+            id,
+            checked(() => toDefinition(body, definition)),
+          ),
+        );
       },
     }),
     defineRoute({

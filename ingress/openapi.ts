@@ -63,7 +63,8 @@ export function createDocument(routes: readonly ApiRoute[], { hasKeys }: Documen
     info: {
       title: 'nextevent management API',
       version: '1',
-      description: 'What operators ask of an ingress: its sources, who waits for what, and its listeners.',
+      description:
+        'What operators ask of an ingress: its sources, who waits for what, and its listeners.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
   });

@@ -13,6 +13,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import type { WorkerOptions } from '@temporalio/worker';
 
 import type { Config } from '../config/config.ts';
+import { resolveOutbound, type OutboundOptions } from '../config/outbound.ts';
 import type { TemporalServer } from '../dev/temporal.ts';
 import type { Trigger } from '../events/trigger.ts';
 import { published } from '../ingress/sources/published.ts';
@@ -89,7 +90,7 @@ function toConfig(options: AppOptions): Config {
     triggers: (options.triggers ?? []).map((trigger) => ({ ...trigger, taskQueue })),
   };
   const { outbound } = options;
-  return outbound ? { ...config, outbound: resolveOutbound(outbound, config) } : config;
+  return outbound ? { ...config, outbound: resolveOutbound(outbound, config.sources) } : config;
 }
 
 function toWorkerOptions(options: AppOptions): Partial<WorkerOptions> {

@@ -132,7 +132,10 @@ describe('/listeners/{id}', () => {
 
   test('DELETE removes for good; it is still there to be looked at', async () => {
     const { post, ask, get } = listening;
-    const { path } = await post('/api/v1/listeners', { name: 'gone', url: 'https://gone.example/' });
+    const { path } = await post('/api/v1/listeners', {
+      name: 'gone',
+      url: 'https://gone.example/',
+    });
     assert.equal((await ask('DELETE', String(path))).body.changed, true);
     assert.equal((await ask('DELETE', String(path))).body.changed, false);
     assert.equal((await get(String(path))).status, 'removed');
@@ -248,13 +251,24 @@ describe('what was delivered', () => {
     await app.waitForPendingDeliveries('again');
     const ids = received.requests.map(({ headers }) => headers['webhook-id'] ?? '');
     assert.equal(new Set(ids).size, 3);
-    assert.deepEqual(await post('/api/v1/listeners/again/redeliver', { since }), { deliveries: [] });
+    assert.deepEqual(await post('/api/v1/listeners/again/redeliver', { since }), {
+      deliveries: [],
+    });
     const { deliveries } = await get('/api/v1/listeners/again/deliveries?status=skipped');
-    assert.deepEqual((deliveries as Body[]).map(({ number }) => number), [3]);
+    assert.deepEqual(
+      (deliveries as Body[]).map(({ number }) => number),
+      [3],
+    );
     const page = await get('/api/v1/listeners/again/deliveries?limit=5');
-    assert.deepEqual((page.deliveries as Body[]).map(({ number }) => number), [7, 6, 5, 4, 3]);
+    assert.deepEqual(
+      (page.deliveries as Body[]).map(({ number }) => number),
+      [7, 6, 5, 4, 3],
+    );
     const rest = await get(`/api/v1/listeners/again/deliveries?cursor=${String(page.next)}`);
-    assert.deepEqual((rest.deliveries as Body[]).map(({ number }) => number), [2, 1]);
+    assert.deepEqual(
+      (rest.deliveries as Body[]).map(({ number }) => number),
+      [2, 1],
+    );
     assert.equal(rest.next, null);
   });
 
@@ -288,7 +302,10 @@ describe('npx nextevent', () => {
     });
     assert.match(listed, /^id +status +sources +filter +to +owner$/m);
     assert.match(listed, /^cli +active +orders +data\.body\.json\.cli == 1 +https\S+ +ops$/m);
-    assert.match(await cli('delivery', 'list', 'cli'), /^1 +failed +404 Not Found +cli-1 +post +1 /m);
+    assert.match(
+      await cli('delivery', 'list', 'cli'),
+      /^1 +failed +404 Not Found +cli-1 +post +1 /m,
+    );
     const attempt = JSON.parse(await cli('delivery', 'show', 'cli', '1', 'last')) as Body;
     assert.equal(attempt.message, '404 Not Found');
     assert.doesNotMatch(JSON.stringify(attempt), new RegExp(SECRET));
@@ -302,8 +319,14 @@ describe('npx nextevent', () => {
   });
 
   const wrong: Array<[args: readonly string[], said: RegExp]> = [
-    [['listener', 'add', 'task', 't-1', 'https://a.example/'], /^listener add task needs the lifecycle source/],
-    [['listener', 'add', 'execution', 'e-1', 'https://a.example/'], /^listener add execution needs the lifecycle/],
+    [
+      ['listener', 'add', 'task', 't-1', 'https://a.example/'],
+      /^listener add task needs the lifecycle source/,
+    ],
+    [
+      ['listener', 'add', 'execution', 'e-1', 'https://a.example/'],
+      /^listener add execution needs the lifecycle/,
+    ],
     [['listener', 'show', 'nobody'], /404: there is no listener "nobody"/],
     [['delivery', 'redeliver', 'crm'], /^say what: /],
     [['listener', 'add', 'http://a.example/'], /400: /],

@@ -59,7 +59,10 @@ describe('Listeners of Mistral', () => {
     await post('/api/v1/listeners', { source: 'tasks', events: ['m-01'], url });
     await app.publish('tasks', { type: 'm-01' });
     await app.waitForPendingDeliveries();
-    assert.deepEqual(received.requests.map((request) => request.url), [url]);
+    assert.deepEqual(
+      received.requests.map((request) => request.url),
+      [url],
+    );
     const wrong = await ask('POST', '/api/v1/listeners', { url: 'http://mistral.example/' });
     assert.equal(wrong.status, 400);
   });
@@ -82,7 +85,10 @@ describe('Listeners of Mistral', () => {
     await post('/api/v1/listeners', { ...given, type: 'queue' });
     await app.publish('tasks', { type: 'm-06' });
     await app.waitForPendingDeliveries();
-    assert.deepEqual(queued.map(({ event }) => event.type), ['m-06']);
+    assert.deepEqual(
+      queued.map(({ event }) => event.type),
+      ['m-06'],
+    );
     const callback = { type: 'callback', url: 'https://mistral.example/m-06' };
     assert.equal((await post('/api/v1/listeners', { ...callback })).type, 'webhook');
   });
@@ -111,7 +117,10 @@ describe('Listeners of Mistral', () => {
     await post('/api/v1/listeners', { source: 'tasks', events: ['m-08'], url, method: 'put' });
     await app.publish('tasks', { type: 'm-08' });
     await app.waitForPendingDeliveries();
-    assert.deepEqual(received.requests.map(({ method }) => method), ['PUT']);
+    assert.deepEqual(
+      received.requests.map(({ method }) => method),
+      ['PUT'],
+    );
   });
 
   test('M-09: a token arrives, and is on no record', async () => {

@@ -23,11 +23,11 @@ export interface ListeningApp {
   readonly listeners: ListenerClient;
   /** Where the management API is. */
   readonly url: string;
-  ask(method: string, path: string, body?: unknown): Promise<Answered>;
+  readonly ask: (method: string, path: string, body?: unknown) => Promise<Answered>;
   /** What is there, or was created. */
-  get(path: string): Promise<Body>;
-  post(path: string, body?: unknown): Promise<Body>;
-  stop(): Promise<void>;
+  readonly get: (path: string) => Promise<Body>;
+  readonly post: (path: string, body?: unknown) => Promise<Body>;
+  readonly stop: () => Promise<void>;
 }
 
 export async function startListening(

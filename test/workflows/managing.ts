@@ -1,8 +1,8 @@
 // Workflows that create and change listeners.
 
-import { cel } from 'nextevent/workflow';
 import {
   activateListener,
+  cel,
   changeListener,
   createListener,
   deactivateListener,
