@@ -8,8 +8,10 @@ export type {
   WorkflowName,
   Workflows,
 } from './config/config.ts';
+export type { OutboundOptions } from './config/outbound.ts';
 export type { RateLimits } from './config/rate-limits.ts';
 export type { Event } from './events/event.ts';
+export type { HeaderValue } from './events/listener.ts';
 export type { WebhookBody, WebhookData, WebhookUrl } from './events/webhook-body.ts';
 export { apiKey, basic, bearer } from './ingress/sources/credentials.ts';
 export type { ApiKeyOptions, BasicOptions, BearerOptions } from './ingress/sources/credentials.ts';
@@ -59,3 +61,10 @@ export { webhook } from './ingress/sources/webhook.ts';
 export type { WebhookOptions } from './ingress/sources/webhook.ts';
 export { zoom } from './ingress/sources/zoom.ts';
 export type { ZoomOptions } from './ingress/sources/zoom.ts';
+export type { AllowOptions } from './outbound/addresses.ts';
+export { amqp } from './outbound/amqp.ts';
+export type { AmqpOptions } from './outbound/amqp.ts';
+export type { ListenerOptions } from './outbound/definition.ts';
+export type { Dialect } from './outbound/dialects.ts';
+export { defineTransport } from './outbound/transport.ts';
+export type { Answer, OutboundRequest, SendResult, Transport } from './outbound/transport.ts';

@@ -8,6 +8,7 @@ import { compileFilter, FilterError } from '../events/filter.ts';
 import type { Trigger } from '../events/trigger.ts';
 import type { Source } from '../ingress/sources/source.ts';
 import { ConfigError } from './errors.ts';
+import { resolveOutbound, type Outbound, type OutboundOptions } from './outbound.ts';
 import { resolveRateLimits, type RateLimits } from './rate-limits.ts';
 
 /** Longest name of a source or a trigger, in characters. */
@@ -25,6 +26,7 @@ const OPTIONS: readonly string[] = [
   'sources',
   'triggers',
   'rateLimits',
+  'outbound',
 ] satisfies Array<keyof ConfigOptions>;
 const TRIGGER_OPTIONS: readonly string[] = [
   'name',
@@ -131,6 +133,12 @@ export interface ConfigOptions<W extends object = Workflows> {
    * @default no limits
    */
   readonly rateLimits?: RateLimits;
+  /**
+   * Events that go out, to listeners.
+   *
+   * @default there are no listeners, and none can be made
+   */
+  readonly outbound?: OutboundOptions;
 }
 
 /** The settings of this process, complete and checked. */
@@ -142,6 +150,7 @@ export interface Config {
   readonly sources: ReadonlyMap<string, Source>;
   readonly triggers: readonly Trigger[];
   readonly rateLimits?: RateLimits;
+  readonly outbound?: Outbound;
 }
 
 /**
@@ -184,6 +193,7 @@ export function resolveConfig(options: unknown, directory: string): Config {
     sources,
     triggers: resolveTriggers(given.triggers ?? [], { taskQueue, sources }),
     ...(given.rateLimits !== undefined && { rateLimits: resolveRateLimits(given.rateLimits) }),
+    ...(given.outbound !== undefined && { outbound: resolveOutbound(given.outbound, sources) }),
   };
 }
 

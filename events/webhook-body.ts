@@ -96,6 +96,13 @@ export function deriveEvent<T>(event: Event<T>): Event<T> {
   return Object.defineProperty({ ...event }, 'data', { value: derived });
 }
 
+/** The body of a webhook that this data has, stored or derived. */
+export function bodyOf(data: unknown): WebhookBody | undefined {
+  if (!isRecord(data)) return undefined;
+  if (isStoredBody(data.body)) return deriveBody(data.body, hasForm(data));
+  return isDerived(data.body) ? data.body : undefined;
+}
+
 /** An argument of a workflow or an activity: a stored event derived, anything else as it is. */
 export function deriveArgument(value: unknown): unknown {
   return isEvent(value) ? deriveEvent(value) : value;
@@ -120,6 +127,11 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 function isStoredBody(value: unknown): value is StoredBody {
   return isRecord(value) && ENCODINGS.includes(value[MARK]) && typeof value.content === 'string';
+}
+
+/** Only a body that was derived has a function: other data was JSON. */
+function isDerived(value: unknown): value is WebhookBody {
+  return isRecord(value) && typeof value.toJSON === 'function';
 }
 
 /** Whether the request is of a kind whose body is read as a form. */

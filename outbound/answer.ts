@@ -1,0 +1,38 @@
+// What an answer over HTTP means for its delivery.
+
+import { STATUS_CODES } from 'node:http';
+
+import type { Answer, SendResult } from './transport.ts';
+
+const GONE = 410;
+
+/** The longest wait that is understood, in milliseconds. Whoever retries makes it shorter still. */
+const RETRY_AFTER_MS_MAX = 7 * 24 * 3_600_000;
+
+/** By its head: what is wrong with its body changes nothing. */
+export function toResult(answer: Answer): SendResult {
+  const { status, headers = {} } = answer;
+  const isSuccessful = status >= 200 && status < 300;
+  const retryAfterMs = isSuccessful ? undefined : toRetryAfterMs(headers['retry-after']);
+  return {
+    isSuccessful,
+    message: toMessage(status),
+    answer,
+    ...(status === GONE && { isGone: true }),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  };
+}
+
+/** In the words of the standard, whatever the receiver calls it. */
+function toMessage(status: number): string {
+  const message = `${status} ${STATUS_CODES[status] ?? ''}`.trimEnd();
+  return status >= 300 && status < 400 ? `${message}: redirects are not followed` : message;
+}
+
+/** Seconds, or a date. */
+function toRetryAfterMs(value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const seconds = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
+  const ms = Number.isNaN(seconds) ? Date.parse(value) - Date.now() : seconds * 1_000;
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(Math.ceil(ms), 0), RETRY_AFTER_MS_MAX);
+}
