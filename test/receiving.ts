@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 
 /** What came. */
 export interface Received {
-  /** `webhook-id`. */
+  /** Of the event. */
   readonly id: string;
   readonly path: string;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -78,11 +78,12 @@ export class Receiver implements AsyncDisposable {
     response.once('close', () => (this.#open -= 1));
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
+    const body = Buffer.concat(chunks).toString();
     const received = {
-      id: String(request.headers['webhook-id']),
+      id: body === '' ? '' : (JSON.parse(body) as { id: string }).id,
       path: request.url ?? '',
       headers: request.headers,
-      body: Buffer.concat(chunks).toString(),
+      body,
       at: performance.now(),
       atOnce: this.#open,
     };
