@@ -63,6 +63,8 @@ export interface AppOptions {
   readonly workflowsPath?: string;
   readonly otherInterceptorModules?: readonly string[];
   readonly workerOptions?: Partial<WorkerOptions>;
+  /** Whether listeners run. They may deliver to receivers on this machine. */
+  readonly delivers?: true;
 }
 
 /** A project that runs: its settings, and a worker and an ingress that come and go. */
@@ -88,6 +90,7 @@ function toConfig(options: AppOptions): Config {
       ...(options.published ?? []).map((name) => [name, published()] as const),
     ]),
     triggers: (options.triggers ?? []).map((trigger) => ({ ...trigger, taskQueue })),
+    ...(options.delivers && { outbound: { secrets: new Map() } }),
   };
   const { outbound } = options;
   return outbound ? { ...config, outbound: resolveOutbound(outbound, config.sources) } : config;

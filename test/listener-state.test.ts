@@ -350,6 +350,7 @@ describe('whatever happens', () => {
         readonly do:
           | 'begin'
           | 'store'
+          | 'stored'
           | 'end'
           | 'activate'
           | 'deactivate'
@@ -387,7 +388,7 @@ describe('whatever happens', () => {
           'begin',
           'begin',
           'store',
-          'store',
+          'stored',
           'end',
           'activate',
           'deactivate',
@@ -409,7 +410,7 @@ describe('whatever happens', () => {
     fc.assert(
       fc.property(
         definition,
-        fc.array(step, { maxLength: 120 }),
+        fc.array(step, { maxLength: 120, size: 'max' }),
         fc.boolean(),
         (given, steps, removed) => {
           const { ratePerSecond, ...rest } = given;
@@ -463,6 +464,9 @@ describe('whatever happens', () => {
           break;
         case 'store':
           this.store();
+          break;
+        case 'stored':
+          this.stored();
           break;
         case 'end':
           this.end();
@@ -524,6 +528,9 @@ describe('whatever happens', () => {
     store(): void {
       const batch = this.listener.store.toStore();
       if (batch.length > 0) this.storing.push([...batch]);
+    }
+
+    stored(): void {
       const done = this.storing.shift();
       if (done === undefined) return;
       for (const { delivery, event } of done) {
@@ -573,6 +580,7 @@ describe('whatever happens', () => {
       while (this.attempting.length > 0) this.result(0, removed ? 'failure' : 'success');
       while (!this.listener.isIdle) {
         this.store();
+        this.stored();
         this.end();
       }
       this.note();

@@ -27,6 +27,9 @@ const ATTEMPTS_AT_ONCE = 1_000;
 /** Workers that take up what a worker that is gone had in its cache wait so long for it. */
 const STICKY_MS_MAX = 5_000;
 
+/** A worker that is shut down waits so long for attempts on their way: others would repeat them. */
+const SHUTDOWN_GRACE_MS = 5_000;
+
 /** Attempts say this often that their worker is still there: it is gone after five seconds. */
 const HEARTBEAT_MS = 1_000;
 
@@ -75,6 +78,7 @@ export async function createListenerWorker(options: ListenerWorkerOptions): Prom
     workflowBundle: workflowBundle ?? (await bundleListenerWorkflows()),
     stickyQueueScheduleToStartTimeout: STICKY_MS_MAX,
     ...PATIENT,
+    shutdownGraceTime: SHUTDOWN_GRACE_MS,
     maxConcurrentActivityTaskExecutions: ATTEMPTS_AT_ONCE,
     maxHeartbeatThrottleInterval: HEARTBEAT_MS,
     activities: {

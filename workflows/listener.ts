@@ -9,6 +9,7 @@ import {
   makeContinueAsNewFunc,
   proxyActivities,
   setHandler,
+  upsertMemo,
 } from '@temporalio/workflow';
 
 import type { createDeliveryActivities } from '../activities/deliveries.ts';
@@ -26,6 +27,7 @@ import {
   retireListenerUpdate,
   type Changed,
   type ListenerInput,
+  type ListenerMemo,
   type ListenerView,
 } from './listener-messages.ts';
 import { ListenerRun } from './listener-run.ts';
@@ -34,6 +36,9 @@ import { onReset } from './reset.ts';
 
 /** How many deliveries can be asked for again at once. */
 export const REDELIVERIES_MAX = 100;
+
+/** Whoever makes a listener asks within this whether it has begun. */
+const ASKED_WITHIN = '1 minute';
 
 const { nexteventCopyDelivery } = proxyActivities<ReturnType<typeof createDeliveryActivities>>({
   startToCloseTimeout: '20 seconds',
@@ -54,9 +59,7 @@ async function runListener(input: ListenerInput): Promise<void> {
     try {
       await run.subscriptions.replace(input.memo.definition);
     } catch (error) {
-      begun.fail(error);
-      await condition(allHandlersFinished);
-      throw error;
+      await failBeginning(run, begun, error);
     }
     begun.succeed();
   }
@@ -68,8 +71,19 @@ async function runListener(input: ListenerInput): Promise<void> {
   await makeContinueAsNewFunc<typeof nexteventListener>({ memo })({ ...input, memo, state });
 }
 
+/** Its end would break off the update of whoever has made it, and wants to know why. */
+async function failBeginning(run: ListenerRun, begun: Begun, error: unknown): Promise<never> {
+  const statusMessage = error instanceof Error ? error.message : String(error);
+  upsertMemo({ ...run.listener.memo, status: 'removed', statusMessage } satisfies ListenerMemo);
+  begun.fail(error);
+  await condition(() => begun.isAskedFor, ASKED_WITHIN);
+  await condition(allHandlersFinished);
+  throw error;
+}
+
 /** Whether it has subscribed for the first time. */
 class Begun {
+  isAskedFor = false;
   #isOver: boolean;
   #failure: unknown;
 
@@ -88,6 +102,7 @@ class Begun {
 
   /** Rejects with what `subscribe` has thrown. */
   async wait(): Promise<void> {
+    this.isAskedFor = true;
     await condition(() => this.#isOver);
     if (this.#failure !== undefined) throw this.#failure;
   }
