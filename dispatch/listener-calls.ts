@@ -52,7 +52,10 @@ export class ListenerCalls {
     const handle = this.#client.workflow.getHandle(listenerWorkflowId(id));
     try {
       return await this.#within(UPDATE_MS_MAX, () =>
-        handle.executeUpdate(update, { args }),
+        // The SDK tells updates without arguments from others; this one takes both.
+        handle.executeUpdate(update as unknown as UpdateDefinition<Result, [unknown]>, {
+          args: args as unknown as [unknown],
+        }),
       );
     } catch (error) {
       // What the listener itself says of it.

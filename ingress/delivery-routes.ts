@@ -32,6 +32,10 @@ export function deliveryRoutes({
 }: {
   readonly listeners?: Listeners;
 }): readonly ApiRoute[] {
+  return [...readRoutes(listeners), ...redeliverRoutes(listeners)];
+}
+
+function readRoutes(listeners: Listeners | undefined): readonly ApiRoute[] {
   return [
     defineRoute({
       method: 'get',
@@ -87,7 +91,6 @@ export function deliveryRoutes({
         return toAttempt(params, await present(listeners).deliveries.attempt(id, number, attempt));
       },
     }),
-    ...redeliverRoutes(listeners),
   ];
 }
 

@@ -9,12 +9,15 @@ import { DeliveryReader } from '../dispatch/delivery-reading.ts';
 import { ListenerClient } from '../dispatch/listener-client.ts';
 import type { Listeners } from './listener-routes.ts';
 
-/** Undefined if the configuration has no `outbound`. */
-export function createListeners(client: Client, config: Config): Listeners | undefined {
+/** Nothing if the configuration has no `outbound`. */
+export function createListeners(
+  client: Client,
+  config: Config,
+): { readonly listeners?: Listeners } {
   const toDefinition = createToDefinition(config);
-  if (toDefinition === undefined) return undefined;
+  if (toDefinition === undefined) return {};
   const listeners = new ListenerClient(client, config.taskQueue);
   const reader = new DeliveryReader(client);
   const deliveries = new Deliveries({ client, listeners, reader });
-  return { client: listeners, deliveries, toDefinition };
+  return { listeners: { client: listeners, deliveries, toDefinition } };
 }

@@ -103,16 +103,8 @@ async function main(log: Log): Promise<void> {
   const server = createServer(app);
   const port = await listen(server, { host, port: requestedPort, variable: 'PORT' });
   const listeners = createListeners(new Client({ connection, namespace }), config);
-  const { sources: configured } = config;
   const api = createServer(
-    createApi({
-      sources: configured,
-      inspection,
-      telemetry,
-      log,
-      ...(listeners && { listeners }),
-      ...guards,
-    }),
+    createApi({ sources: config.sources, inspection, telemetry, log, ...listeners, ...guards }),
   );
   const managementPort = await listenForOperators(api, managementHost, port);
   const metrics = await listenForMetrics(telemetry);

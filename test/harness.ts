@@ -57,14 +57,12 @@ export interface AppOptions {
   readonly published?: readonly string[];
   readonly triggers?: ReadonlyArray<Omit<Trigger, 'taskQueue'>>;
   readonly activities?: Config['activities'];
-  /** What a configuration says of listeners. */
-  readonly outbound?: OutboundOptions;
   /** The module with the workflows; those of `test/workflows` if none is given. */
   readonly workflowsPath?: string;
   readonly otherInterceptorModules?: readonly string[];
   readonly workerOptions?: Partial<WorkerOptions>;
-  /** Whether listeners run. They may deliver to receivers on this machine. */
-  readonly delivers?: true;
+  /** With it, listeners run. */
+  readonly outbound?: OutboundOptions;
 }
 
 /** A project that runs: its settings, and a worker and an ingress that come and go. */
@@ -81,19 +79,18 @@ export class TestApp extends UserTestApp {
 
 function toConfig(options: AppOptions): Config {
   const taskQueue = `test-${randomUUID()}`;
-  const config: Config = {
+  const sources = new Map([
+    ...options.sources.map((name) => [name, webhook({ verify: 'none' })] as const),
+    ...(options.published ?? []).map((name) => [name, published()] as const),
+  ]);
+  return {
     workflowsPath: options.workflowsPath ?? WORKFLOWS_PATH,
     activities: options.activities ?? {},
     taskQueue,
-    sources: new Map([
-      ...options.sources.map((name) => [name, webhook({ verify: 'none' })] as const),
-      ...(options.published ?? []).map((name) => [name, published()] as const),
-    ]),
+    sources,
     triggers: (options.triggers ?? []).map((trigger) => ({ ...trigger, taskQueue })),
-    ...(options.delivers && { outbound: { secrets: new Map() } }),
+    ...(options.outbound && { outbound: resolveOutbound(options.outbound, sources) }),
   };
-  const { outbound } = options;
-  return outbound ? { ...config, outbound: resolveOutbound(outbound, config.sources) } : config;
 }
 
 function toWorkerOptions(options: AppOptions): Partial<WorkerOptions> {

@@ -219,7 +219,7 @@ describe('what was delivered', () => {
     assert.deepEqual([delivery?.status, delivery?.message], ['successful', '200 OK']);
     assert.deepEqual([delivery?.eventId, delivery?.number], ['walk-1', 1]);
     await walk(delivery);
-    const [attempt] = delivery?.attempts as Body[];
+    const [attempt] = (delivery?.attempts ?? []) as Body[];
     const record = await get(String(attempt?.path));
     assert.equal((record.response as Body).body, 'thanks');
     await walk(record);
@@ -271,10 +271,6 @@ describe('what was delivered', () => {
     );
     assert.equal(rest.next, null);
   });
-
-  async function walk(record: Body | undefined): Promise<void> {
-    assert.deepEqual(await listening.get(String(record?.path)), record);
-  }
 });
 
 describe('npx nextevent', () => {
@@ -282,9 +278,10 @@ describe('npx nextevent', () => {
     const { app } = listening;
     app.mockDeliveryTo('https://cli.example/hooks', { status: 404 });
     const added = await cli(
-      ...['listener', 'add', 'https://cli.example/hooks', '--source', 'orders'],
-      ...['--filter', 'data.body.json.cli == true', '--retry-ms', '', '--name', 'cli'],
-      ...['--header', 'authorization: Bearer {secret:CRM_TOKEN}', '--owner', 'ops'],
+      ...'listener add https://cli.example/hooks --source orders --name cli --owner ops'.split(' '),
+      '--filter=data.body.json.cli == true',
+      '--retry-ms=',
+      '--header=authorization: Bearer {secret:CRM_TOKEN}',
     );
     assert.equal(added, 'cli is active\n');
     await app.post('orders', { cli: true }, 'cli-1');
@@ -342,12 +339,6 @@ describe('npx nextevent', () => {
       assert.equal(failed.stderr.trimEnd().split('\n').length, 1);
     });
   }
-
-  async function cli(...args: string[]): Promise<string> {
-    const options = ['--conditions=source', '--import', 'tsx', CLI, ...args];
-    const { stdout } = await run(process.execPath, [...options, '--url', listening.url]);
-    return stdout;
-  }
 });
 
 test('without `outbound` there are no listeners, and the answer says so', async () => {
@@ -367,3 +358,13 @@ test('without `outbound` there are no listeners, and the answer says so', async 
     api.closeAllConnections();
   }
 });
+
+async function walk(record: Body | undefined): Promise<void> {
+  assert.deepEqual(await listening.get(String(record?.path)), record);
+}
+
+async function cli(...args: string[]): Promise<string> {
+  const options = ['--conditions=source', '--import', 'tsx', CLI, ...args];
+  const { stdout } = await run(process.execPath, [...options, '--url', listening.url]);
+  return stdout;
+}

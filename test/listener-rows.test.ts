@@ -212,12 +212,12 @@ describe('Listeners of Mistral', () => {
     const url = 'https://mistral.example/m-23';
     const received = app.mockDeliveryTo(url, { status: 200 });
     const handle = await startCollecting(app, [['people', '']]);
-    const before = (await handle.describe()).historyLength;
+    const length = (await handle.describe()).historyLength;
     await post('/api/v1/listeners', { source: 'tasks', events: ['m-23'], url });
     await app.publish('tasks', { type: 'm-23' });
     await app.waitForPendingDeliveries();
     assert.equal(received.requests.length, 1);
-    assert.equal((await handle.describe()).historyLength, before);
+    assert.equal((await handle.describe()).historyLength, length);
     await handle.terminate();
   });
 });
@@ -244,10 +244,10 @@ describe('Subscriptions of nti.webhooks', () => {
     await app.waitForPendingDeliveries('n-02');
     const paths = ['/api/v1/listeners/n-02', '/api/v1/listeners/n-02/deliveries'];
     paths.push('/api/v1/listeners/n-02/deliveries/1/attempts/1');
-    const before = await Promise.all(paths.map(get));
+    const told = await Promise.all(paths.map(get));
     await app.stopWorker();
     await app.startWorker();
-    assert.deepEqual(await Promise.all(paths.map(get)), before);
+    assert.deepEqual(await Promise.all(paths.map(get)), told);
   });
 
   test('N-03, N-05: all is in one tree, and every path leads to what has it', async () => {
@@ -265,7 +265,7 @@ describe('Subscriptions of nti.webhooks', () => {
     const listener = await get(String(listed?.path));
     const { deliveries } = await get(`${String(listener.path)}/deliveries`);
     const [delivery] = deliveries as Body[];
-    const [reference] = delivery?.attempts as Body[];
+    const [reference] = (delivery?.attempts ?? []) as Body[];
     const attempt = await get(String(reference?.path));
     for (const record of [listener, delivery, attempt]) {
       assert.deepEqual(await get(String(record?.path)), record);
@@ -303,7 +303,7 @@ describe('Subscriptions of nti.webhooks', () => {
       const { deliveries } = await get(`/api/v1/listeners/${listener}/deliveries`);
       const [delivery] = deliveries as Body[];
       assert.deepEqual([delivery?.status, delivery?.message], [status, message]);
-      const [{ path } = {}] = delivery?.attempts as Body[];
+      const [{ path } = {}] = (delivery?.attempts ?? []) as Body[];
       const { startedAt, durationMs, request, response, ...rest } = await get(String(path));
       const isSuccessful = status === 'successful';
       // Nothing of an exception: an answer that refuses is none.

@@ -36,7 +36,7 @@ export async function startListening(
 ): Promise<ListeningApp> {
   const app = await startApp(server, options);
   await app.deploy();
-  const listeners = createListeners(app.client, app.config);
+  const { listeners } = createListeners(app.client, app.config);
   assert.ok(listeners);
   const { sources } = app.config;
   const { inspection } = app.ingress;

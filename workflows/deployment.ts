@@ -104,7 +104,7 @@ class Deployment {
       deactivated.push(before.id);
     }
     const names = new Set(listeners.map(({ definition }) => definition.name));
-    for (const { name, id } of [...this.#listeners.values()]) {
+    for (const { name, id } of this.#listeners.values()) {
       if (names.has(name)) continue;
       await nexteventRetireStatic(id, TAKEN_OUT);
       this.#listeners.delete(name);
