@@ -32,7 +32,7 @@ before(async () => {
 });
 
 after(async () => {
-  await listening.stop();
+  await listening?.stop();
   await server.stop();
 });
 

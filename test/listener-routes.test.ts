@@ -29,7 +29,7 @@ before(async () => {
 });
 
 after(async () => {
-  await listening.stop();
+  await listening?.stop();
   await server.stop();
 });
 
@@ -249,7 +249,7 @@ describe('what was delivered', () => {
     // The first one failed twice: it goes once.
     assert.deepEqual(all, { deliveries: [5, 6, 7] });
     await app.waitForPendingDeliveries('again');
-    const ids = received.requests.map(({ headers }) => headers['webhook-id'] ?? '');
+    const ids = received.requests.map(({ id }) => id);
     assert.equal(new Set(ids).size, 3);
     assert.deepEqual(await post('/api/v1/listeners/again/redeliver', { since }), {
       deliveries: [],

@@ -47,7 +47,7 @@ before(async () => {
 });
 
 after(async () => {
-  await listening.stop();
+  await listening?.stop();
   await server.stop();
 });
 
@@ -89,7 +89,7 @@ describe('Listeners of Mistral', () => {
       queued.map(({ event }) => event.type),
       ['m-06'],
     );
-    const callback = { type: 'callback', url: 'https://mistral.example/m-06' };
+    const callback = { type: 'callback', events: ['never'], url: 'https://mistral.example/' };
     assert.equal((await post('/api/v1/listeners', { ...callback })).type, 'webhook');
   });
 
@@ -165,7 +165,7 @@ describe('Listeners of Mistral', () => {
     const id = await app.publish('tasks', { type: 'm-19', id: '19', data: { task: 't-1' } });
     await app.waitForPendingDeliveries();
     const [request] = received.requests;
-    assert.equal(request?.headers['content-type'], 'application/cloudevents+json; charset=utf-8');
+    assert.equal(request?.headers['content-type'], 'application/cloudevents+json');
     const { specversion, type, data, time } = JSON.parse(request?.body ?? '') as Body;
     assert.deepEqual([specversion, type, data], ['1.0', 'm-19', { task: 't-1' }]);
     assert.ok(Date.parse(String(time)) <= Date.now());
@@ -193,16 +193,16 @@ describe('Listeners of Mistral', () => {
 
   test('M-22: a url is enough: every event of every source, by POST', async () => {
     const { app, post, ask } = listening;
-    const url = 'https://mistral.example/m-22';
+    const url = 'https://m-22.example/hooks';
     const received = app.mockDeliveryTo(url, { method: 'POST', status: 200 });
     const created = await post('/api/v1/listeners', { url });
     assert.deepEqual(
       [created.id, created.method, created.filter, created.sources],
-      ['mistral.example', 'POST', '', ['hooks', 'people', 'tasks']],
+      ['m-22.example', 'POST', '', ['hooks', 'people', 'tasks']],
     );
     await app.publish('tasks', { type: 'm-22' });
     await app.post('hooks', { any: 'thing' });
-    await app.waitForPendingDeliveries('mistral.example');
+    await app.waitForPendingDeliveries('m-22.example');
     assert.equal(received.requests.length, 2);
     await ask('DELETE', String(created.path));
   });
