@@ -3,7 +3,11 @@
 import type { ListenerDefinition } from '../events/listener.ts';
 import type { Secret } from '../ingress/sources/secret.ts';
 import { toAllowRules, type AllowOptions } from '../outbound/addresses.ts';
-import { toDefinition, type ListenerOptions } from '../outbound/definition.ts';
+import {
+  toDefinition,
+  type ListenerOptions,
+  type ListenerSurroundings,
+} from '../outbound/definition.ts';
 import { DIALECTS, type Dialect } from '../outbound/dialects.ts';
 import { noop } from '../outbound/noop.ts';
 import type { Outbound } from '../outbound/outbound.ts';
@@ -70,7 +74,10 @@ export interface OutboundOptions {
  *
  * @throws ConfigError if anything in them is wrong
  */
-export function resolveOutbound(given: unknown, sources: ReadonlyMap<string, unknown>): Outbound {
+export function resolveOutbound(
+  given: unknown,
+  sources: ListenerSurroundings['sources'],
+): Outbound {
   const options = record(given, 'outbound');
   for (const key of Object.keys(options)) {
     const isKnown = OPTIONS.includes(key);
@@ -154,7 +161,7 @@ function resolveDialects(given: unknown): ReadonlyMap<string, Dialect> {
 
 function resolveListeners(
   given: unknown,
-  around: Parameters<typeof toDefinition>[1],
+  around: ListenerSurroundings,
 ): readonly ListenerDefinition[] {
   check(Array.isArray(given), 'outbound.listeners is not a list');
   const names = new Set<string>();

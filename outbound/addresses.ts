@@ -173,16 +173,21 @@ function isListed(host: string, { hosts }: AllowRules): boolean {
 }
 
 function isAddressAllowed(text: string, { ranges }: AllowRules): boolean {
-  if (isIP(text) === 0) return false;
-  // An address of IPv4 in the form of IPv6 becomes what it is.
-  const address = ipaddr.process(text);
-  return isPublic(address) || isIn(address, ranges);
+  const address = toAddress(text);
+  return address !== undefined && (isPublic(address) || isIn(address, ranges));
+}
+
+/** An address of IPv4 in the form of IPv6 becomes what it is. One with a zone is none for us. */
+function toAddress(text: string): Address | undefined {
+  const version = text.includes('%') ? 0 : isIP(text);
+  if (version === 0) return undefined;
+  // As urls write it: the library takes `::8.8.8.8` for the same as `::ffff:8.8.8.8`.
+  return ipaddr.process(version === 4 ? text : bareHost(new URL(`http://[${text}]`).hostname));
 }
 
 function isPublic(address: Address): boolean {
   if (address.kind() === 'ipv4') return !isIn(address, DENIED_V4);
-  const isZoned = 'zoneId' in address && address.zoneId !== undefined;
-  return !isZoned && isIn(address, GLOBAL_V6) && !isIn(address, DENIED_V6);
+  return isIn(address, GLOBAL_V6) && !isIn(address, DENIED_V6);
 }
 
 function isIn(address: Address, ranges: readonly Range[]): boolean {
@@ -192,14 +197,12 @@ function isIn(address: Address, ranges: readonly Range[]): boolean {
 /** @throws AddressError if one is neither an address nor a range such as `10.1.0.0/16` */
 function toRanges(texts: readonly string[]): readonly Range[] {
   return texts.map((text) => {
-    const [address = '', bits] = text.split('/');
-    if (isIP(address) === 0 || address.includes('%')) throw notRange(text);
-    const parsed = ipaddr.process(address);
-    const longest = parsed.kind() === 'ipv4' ? 32 : 128;
-    const length = bits === undefined ? longest : Number(bits);
-    const isWhole = bits === undefined || /^\d{1,3}$/.test(bits);
-    if (!isWhole || length > longest) throw notRange(text);
-    return [parsed, length];
+    const [, address = '', bits] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+    const base = toAddress(address);
+    const longest = base?.kind() === 'ipv4' ? 32 : 128;
+    const length = Number(bits ?? longest);
+    if (base !== undefined && length <= longest) return [base, length];
+    throw notRange(text);
   });
 }
 

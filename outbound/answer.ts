@@ -9,6 +9,9 @@ const GONE = 410;
 /** The longest wait that is understood, in milliseconds. Whoever retries makes it shorter still. */
 const RETRY_AFTER_MS_MAX = 7 * 24 * 3_600_000;
 
+/** How dates begin in HTTP. */
+const DATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)/;
+
 /** By its head: what is wrong with its body changes nothing. */
 export function toResult(answer: Answer): SendResult {
   const { status, headers = {} } = answer;
@@ -32,7 +35,8 @@ function toMessage(status: number): string {
 /** Seconds, or a date. */
 function toRetryAfterMs(value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
-  const seconds = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
-  const ms = Number.isNaN(seconds) ? Date.parse(value) - Date.now() : seconds * 1_000;
+  const isSeconds = /^\d{1,9}$/.test(value);
+  if (!isSeconds && !DATE.test(value)) return undefined;
+  const ms = isSeconds ? Number(value) * 1_000 : Date.parse(value) - Date.now();
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(Math.ceil(ms), 0), RETRY_AFTER_MS_MAX);
 }

@@ -17,6 +17,7 @@ const WORDS: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'the host is unreachable',
   ETIMEDOUT: 'no connection could be made in time',
   UND_ERR_CONNECT_TIMEOUT: `no connection within ${seconds(CONNECT_MS_MAX)}`,
+  UND_ERR_INVALID_ARG: 'a header of the request has an unfit character in it',
   UND_ERR_HEADERS_OVERFLOW: 'the headers of the answer are too large',
   CERT_HAS_EXPIRED: 'the certificate has expired',
   ERR_TLS_CERT_ALTNAME_INVALID: 'the certificate is for another name',
@@ -26,7 +27,8 @@ const WORDS: Readonly<Record<string, string>> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'the certificate is not trusted',
 };
 
-const PARSER = /^HPE_/;
+/** What undici calls an answer that is none; it has not always a code. */
+const PARSER = 'HTTPParserError';
 const TLS = /^(?:ERR_SSL_|ERR_TLS_|EPROTO|CERT_)/;
 
 /** What is said of a failure of HTTP that nobody foresaw. */
@@ -39,7 +41,7 @@ export function toWords(error: unknown, timeoutMs: number): string | undefined {
   if (error.name === 'AddressError') return error.message;
   const code = codeOf(error) ?? codeOf(error.cause) ?? '';
   if (WORDS[code] !== undefined) return WORDS[code];
-  if (PARSER.test(code)) return 'the answer is not HTTP';
+  if (error.name === PARSER) return 'the answer is not HTTP';
   return TLS.test(code) ? 'no TLS connection could be made' : undefined;
 }
 
