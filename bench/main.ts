@@ -3,6 +3,7 @@
 // Imported when it is run: some start Temporal's runtime, which is not for the others.
 const benches: Readonly<Record<string, () => Promise<void>>> = {
   churn: async () => (await import('./churn.ts')).churn(),
+  deliver: async () => (await import('./deliver.ts')).delivering(),
   fanout: async () => (await import('./fanout.ts')).fanout(),
   ingest: async () => (await import('./ingest.ts')).ingest(),
   match: async () => (await import('./match.ts')).match(),

@@ -25,6 +25,12 @@ const RESUME_MS_MAX = 20 * 60_000;
 export interface StageSettings {
   /** Whether the server has the settings of `npm start` instead of its plain defaults. */
   readonly tuned: boolean;
+  /**
+   * The configuration file of worker and ingress.
+   *
+   * @default that of most benches
+   */
+  readonly config?: string;
 }
 
 export interface Post {
@@ -67,8 +73,9 @@ export class Stage {
   }
 
   static async start(settings: StageSettings): Promise<Stage> {
-    const server = await startServer(settings);
-    const env = { TEMPORAL_ADDRESS: server.address, NEXTEVENT_CONFIG: CONFIG_PATH };
+    const { tuned, config = CONFIG_PATH } = settings;
+    const server = await startServer({ tuned });
+    const env = { TEMPORAL_ADDRESS: server.address, NEXTEVENT_CONFIG: config };
     const worker = await startProcess('worker', env);
     return new Stage(server, worker, await startProcess('ingress', env));
   }

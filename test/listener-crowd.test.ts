@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test';
 
 import { sideBySide } from '../dispatch/side-by-side.ts';
 import { startApp, startServer, until, type TestApp, type TestServer } from './harness.ts';
-import { beginListener, startListener, type TestListener } from './listeners.ts';
+import { beginListener, startListener, TO_THIS_MACHINE, type TestListener } from './listeners.ts';
 import { deliver } from './observe.ts';
 import { Receiver } from './receiving.ts';
 
@@ -25,7 +25,7 @@ let app: TestApp;
 
 before(async () => {
   server = await startServer();
-  app = await startApp(server, { sources: ['crowd'], delivers: true });
+  app = await startApp(server, { sources: ['crowd'], outbound: TO_THIS_MACHINE });
 });
 
 after(async () => {

@@ -16,7 +16,13 @@ import {
   type ListenerMemo,
 } from '../workflows/listener-messages.ts';
 import { startApp, startServer, until, type TestApp, type TestServer } from './harness.ts';
-import { beginListener, startListener, type TestListener, type Wanted } from './listeners.ts';
+import {
+  beginListener,
+  startListener,
+  TO_THIS_MACHINE,
+  type TestListener,
+  type Wanted,
+} from './listeners.ts';
 import { count, deliver, historyOf } from './observe.ts';
 import { Receiver, type Reaction } from './receiving.ts';
 
@@ -48,7 +54,7 @@ describe('a listener', () => {
 
   before(async () => {
     server = await startServer();
-    app = await startApp(server, { sources: SOURCES, delivers: true });
+    app = await startApp(server, { sources: SOURCES, outbound: TO_THIS_MACHINE });
   });
 
   after(async () => {

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 
 import type { Client, WorkflowHandle } from '@temporalio/client';
 
+import type { OutboundOptions } from '../config/outbound.ts';
 import type { Delivery, ListenerDefinition } from '../events/listener.ts';
 import {
   activateListenerUpdate,
@@ -22,6 +23,11 @@ import {
   type ListenerView,
 } from '../workflows/listener-messages.ts';
 import { until, type TestApp } from './harness.ts';
+
+/** Listeners may deliver to receivers on this machine. */
+export const TO_THIS_MACHINE: OutboundOptions = {
+  allow: { http: true, addresses: ['127.0.0.0/8'], ports: 'any' },
+};
 
 /** A definition that is complete: with a source and a url. */
 export type Wanted = Partial<ListenerDefinition> & Pick<ListenerDefinition, 'sources' | 'url'>;

@@ -90,11 +90,7 @@ export class Receiver implements AsyncDisposable {
     this.received.push(received);
     const reply = await this.react(received, response);
     if (reply === undefined) return;
-    const {
-      status,
-      headers = {},
-      body = '',
-    } = typeof reply === 'number' ? { status: reply } : reply;
-    response.writeHead(status, headers).end(body);
+    const answer = typeof reply === 'number' ? { status: reply } : reply;
+    response.writeHead(answer.status, answer.headers ?? {}).end(answer.body ?? '');
   }
 }
