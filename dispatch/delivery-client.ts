@@ -7,6 +7,7 @@ import {
   DELIVERY_WORKFLOW_TYPE,
   deliveryWorkflowId,
   endDeliverySignal,
+  toSummary,
   type DeliveryInput,
   type DeliveryMemo,
 } from '../workflows/listener-messages.ts';
@@ -15,8 +16,6 @@ import { retrying, toFailureKind } from './failures.ts';
 import { CALL_MS_MAX, startOnce } from './source-client.ts';
 
 const ATTEMPT_MS_MAX = 1_500;
-
-const SUMMARY_LENGTH_MAX = 200;
 
 export class DeliveryClient {
   readonly #client: Client;
@@ -33,7 +32,6 @@ export class DeliveryClient {
   ): Promise<void> {
     const input: DeliveryInput = { delivery };
     const memo: DeliveryMemo = { delivery };
-    const summary = `${event.type} ${event.id} to ${listener}`;
     await startOnce(() =>
       this.#attempt(() =>
         this.#client.workflow.start(DELIVERY_WORKFLOW_TYPE, {
@@ -41,7 +39,7 @@ export class DeliveryClient {
           taskQueue,
           args: [input, event],
           memo,
-          staticSummary: summary.slice(0, SUMMARY_LENGTH_MAX),
+          staticSummary: toSummary(`${event.type} ${event.id} to ${listener}`),
           workflowIdReusePolicy: 'REJECT_DUPLICATE',
         }),
       ),

@@ -14,6 +14,7 @@ import {
   ACTIVE,
   GONE,
   Listener,
+  PENDING_SHOWN_MAX,
   REMOVED,
   RESOLVED_MAX,
   TOO_MANY_FAILURES,
@@ -167,8 +168,21 @@ describe('a listener', () => {
       ['inactive', TOO_MANY_PENDING],
     );
     assert.equal(listener.figures.pending, PENDING_MAX);
+    assert.equal(listener.deliveries.length, PENDING_SHOWN_MAX);
+    assert.equal(listener.deliveries.at(-1)?.number, PENDING_MAX);
     listener.receive(eventOf('more'), NOON);
     assert.equal(listener.find(PENDING_MAX + 1)?.status, 'skipped');
+    for (let batch = store(listener); batch.length > 0; batch = store(listener));
+    const carried = JSON.stringify(listener.toState()).length;
+    assert.ok(carried < 1.9 * 1024 * 1024, `${carried} bytes`);
+  });
+
+  test('counts how long what is on record of them is', () => {
+    const listener = listenerOf({ concurrency: 1 });
+    for (let number = 1; listener.status === 'active'; number += 1) {
+      listener.receive(eventOf(String(number).padStart(256, '"')), NOON);
+    }
+    assert.equal(listener.memo.statusMessage, TOO_MANY_PENDING);
     for (let batch = store(listener); batch.length > 0; batch = store(listener));
     const carried = JSON.stringify(listener.toState()).length;
     assert.ok(carried < 1.9 * 1024 * 1024, `${carried} bytes`);
@@ -398,7 +412,7 @@ describe('whatever happens', () => {
       }),
     },
   ) as fc.Arbitrary<Step>;
-  const definition = fc.record({
+  const settings = fc.record({
     ordered: fc.boolean(),
     concurrency: fc.integer({ min: 1, max: 3 }),
     failuresMax: fc.integer({ min: 1, max: 4 }),
@@ -409,7 +423,7 @@ describe('whatever happens', () => {
   test('every event is delivered, failed, skipped or pending, once, and what is stored is told', () => {
     fc.assert(
       fc.property(
-        definition,
+        settings,
         fc.array(step, { maxLength: 120, size: 'max' }),
         fc.boolean(),
         (given, steps, removed) => {
@@ -445,19 +459,19 @@ describe('whatever happens', () => {
       this.listener = listenerOf(definition);
     }
 
-    take(step: Step): void {
+    take(taken: Step): void {
       const { listener } = this;
-      switch (step.do) {
+      switch (taken.do) {
         case 'receive':
           this.received += 1;
-          listener.receive(eventOf(`e${this.received}`, 'x'.repeat(step.size)), this.now);
+          listener.receive(eventOf(`e${this.received}`, 'x'.repeat(taken.size)), this.now);
           this.events.set(listener.figures.deliveries, `e${this.received}`);
           break;
         case 'result':
-          this.result(step.which, step.outcome);
+          this.result(taken.which, taken.outcome);
           break;
         case 'pass':
-          this.now += step.ms;
+          this.now += taken.ms;
           break;
         case 'begin':
           this.begin();

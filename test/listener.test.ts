@@ -2,6 +2,7 @@
 // the process of the test.
 
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 
 import { WorkflowFailedError, WorkflowUpdateFailedError } from '@temporalio/client';
@@ -24,7 +25,7 @@ import {
   type Wanted,
 } from './listeners.ts';
 import { count, deliver, historyOf } from './observe.ts';
-import { Receiver, type Reaction } from './receiving.ts';
+import { Receiver } from './receiving.ts';
 
 const SOURCES = [
   'matching',
@@ -46,6 +47,8 @@ const SOURCES = [
   'many',
   'large',
   'reading',
+  'odd',
+  'reset',
 ];
 
 describe('a listener', () => {
@@ -179,7 +182,7 @@ describe('a listener', () => {
       assert.ok(error.cause instanceof ApplicationFailure);
       assert.equal(error.cause.type, DELIVERY_FAILED);
       assert.equal(error.cause.message, '404 Not Found');
-      assert.equal((error.cause.details?.[0] as Delivery).status, 'failed');
+      assert.equal((error.cause.details?.[0] as Delivery | undefined)?.status, 'failed');
       return true;
     });
     const { changed, listener: view } = await listener.activate();
@@ -377,6 +380,30 @@ describe('a listener', () => {
     assert.deepEqual(new Set(receiver.ids), new Set(ids));
   });
 
+  test('takes an event whose id is as long and as odd as may be', async () => {
+    let answers = 0;
+    await using receiver = await Receiver.start(() => ((answers += 1) === 1 ? 500 : 200));
+    const listener = await listening(receiver, { sources: ['odd'] });
+    const id = '"\\'.repeat(128);
+    await deliver(app, 'odd', {}, id);
+    await listener.untilDelivered('successful');
+    assert.deepEqual(receiver.ids, [id, id]);
+  });
+
+  test('does not use a number again when its workflow is reset', async () => {
+    await using receiver = await Receiver.start(() => 500);
+    const listener = await listening(receiver, { sources: ['reset'], retryMs: [600_000] });
+    await deliver(app, 'reset', {}, 'before');
+    await listener.untilDelivered('pending');
+    await until('it is stored', () => describes(deliveryWorkflowId(listener.id, 1)));
+    await reset(listener);
+    receiver.react = () => 200;
+    await deliver(app, 'reset', {}, 'after');
+    const [delivery] = await listener.untilDelivered('successful');
+    assert.ok(delivery!.number > 10_000, String(delivery?.number));
+    assert.equal(delivery?.eventId, 'after');
+  });
+
   test('takes what came while no worker was there', async () => {
     await using receiver = await Receiver.start();
     const listener = await listening(receiver, { sources: ['many'] });
@@ -401,6 +428,19 @@ describe('a listener', () => {
 
   function listening(receiver: Receiver, wanted: Omit<Wanted, 'url'>): Promise<TestListener> {
     return startListener(app, { ...wanted, url: receiver.url });
+  }
+
+  /** To its newest task. */
+  async function reset({ handle }: TestListener): Promise<void> {
+    const { events } = await handle.fetchHistory();
+    const finished = events?.findLast((event) => event.workflowTaskCompletedEventAttributes);
+    await app.client.workflowService.resetWorkflowExecution({
+      namespace: app.server.namespace,
+      workflowExecution: { workflowId: handle.workflowId },
+      reason: 'test',
+      requestId: randomUUID(),
+      workflowTaskFinishEventId: finished?.eventId ?? null,
+    });
   }
 
   async function describes(workflowId: string): Promise<boolean> {

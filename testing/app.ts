@@ -298,6 +298,7 @@ async function resolve(file: string | undefined, given: GivenOptions): Promise<C
       // A trigger for the worker of another project stays that.
       trigger.taskQueue === loaded.taskQueue ? { ...trigger, taskQueue } : trigger,
     );
+  const { outbound } = given;
   const config = resolveConfig(
     {
       workflowsPath: given.workflowsPath ?? loaded?.workflowsPath,
@@ -305,10 +306,10 @@ async function resolve(file: string | undefined, given: GivenOptions): Promise<C
       taskQueue,
       sources,
       ...(triggers && { triggers }),
-      ...(given.outbound && { outbound: given.outbound }),
+      ...(outbound && { outbound }),
     },
     process.cwd(),
   );
-  const outbound = config.outbound ?? loaded?.outbound;
-  return { ...config, ...(outbound && { outbound }) };
+  // That of the file is complete and checked already.
+  return outbound || !loaded?.outbound ? config : { ...config, outbound: loaded.outbound };
 }

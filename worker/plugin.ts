@@ -60,6 +60,8 @@ interface Running {
  * Lets the workflows of any worker subscribe to events: give it to `Worker.create`, and to
  * `bundleWorkflowCode` and `Worker.runReplayHistory` where they are used.
  *
+ * Listeners run in a worker of their own: see `createListenerWorker`.
+ *
  * Its workflow interceptors come before all others, whatever the order of the plugins. One that
  * puts its own interceptors before those of others must stand before this one in the list.
  *

@@ -12,6 +12,7 @@ import {
 import type { Config } from '../config/config.ts';
 import { connectWithoutRetry } from '../dispatch/dispatcher.ts';
 import type { Mocks } from '../outbound/attempt.ts';
+import { closeTransports } from '../outbound/outbound.ts';
 import { bundleWorkflows } from './bundle.ts';
 import { checkTriggers } from './check-triggers.ts';
 import { createListenerWorker } from './listener-worker.ts';
@@ -70,6 +71,7 @@ export async function createWorker(options: CreateWorkerOptions): Promise<NextEv
   const sources = await shareSourceWorker(sourceOptions);
   const clientConnection = await connectWithoutRetry(connectionOptions);
   const close = async (): Promise<void> => {
+    if (options.config.outbound) await closeTransports(options.config.outbound);
     await sources.release();
     await clientConnection.close();
   };

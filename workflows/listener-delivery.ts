@@ -18,6 +18,21 @@ export interface Beginning {
   readonly reason: AttemptRecord['reason'];
 }
 
+/** What came of an attempt. */
+export interface Attempted extends Pick<
+  AttemptRecord,
+  'isSuccessful' | 'message' | 'isGone' | 'isFinal' | 'retryAfterMs'
+> {
+  readonly number: number;
+  readonly runId: string;
+}
+
+/** When it is, in milliseconds since 1970, and a number from 0 to 1. */
+export interface Moment {
+  readonly now: number;
+  readonly chance: number;
+}
+
 /** As it is before its first attempt. */
 export function newDelivery(number: number, key: EventKey, now: number): Delivery {
   const at = toTime(now);

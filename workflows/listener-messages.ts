@@ -10,6 +10,8 @@ export const LISTENER_WORKFLOW_TYPE = 'nexteventListener';
 export const DELIVERY_WORKFLOW_TYPE = 'nexteventDelivery';
 export const DEPLOYMENT_WORKFLOW_TYPE = 'nexteventDeployment';
 
+const SUMMARY_LENGTH_MAX = 150;
+
 /** The task queue of the listeners of a project, away from the load of its workflows. */
 export function listenerTaskQueue(taskQueue: string): string {
   return `${taskQueue}-listeners`;
@@ -22,6 +24,11 @@ export function listenerWorkflowId(id: string): string {
 /** The workflow whose input is the event of a delivery that did not succeed at once. */
 export function deliveryWorkflowId(listener: string, number: number): string {
   return `nextevent/delivery/${listener}/${number}`;
+}
+
+/** The server takes summaries up to 400 bytes as JSON, and nothing at all that has a longer one. */
+export function toSummary(text: string): string {
+  return text.replaceAll(/[^ -~]/g, '?').slice(0, SUMMARY_LENGTH_MAX);
 }
 
 /** The workflow that knows which static listeners a project has: one for each task queue. */
@@ -115,5 +122,5 @@ export const redeliverUpdate = defineUpdate<readonly number[], [numbers: readonl
 );
 
 export const listenerQuery = defineQuery<ListenerView>('nextevent:listener');
-/** What is pending, and the newest that are not, oldest first. */
+/** The newest that are pending, 1,000 at the most, and the newest 100 that are not, oldest first. */
 export const deliveriesQuery = defineQuery<readonly Delivery[]>('nextevent:deliveries');

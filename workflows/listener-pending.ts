@@ -14,7 +14,7 @@ export const PENDING_MAX = 10_000;
 export const PENDING_BYTES_MAX = 1.25 * 1024 * 1024;
 
 /** What of a pending delivery takes the same for all, in bytes. */
-const RECORD_BYTES_MIN = 90;
+const RECORD_BYTES_MIN = 80;
 
 export interface Pending {
   readonly delivery: Delivery;
@@ -71,7 +71,7 @@ export class PendingDeliveries {
     const { delivery, event } = pending;
     const before = this.#held.get(delivery.number);
     const eventBytes = event && (before?.event === event ? before.eventBytes : sizeOf(event));
-    const recordBytes = utf8ToBytes(delivery.eventId + delivery.type).length + RECORD_BYTES_MIN;
+    const recordBytes = RECORD_BYTES_MIN + bytesOf(delivery);
     if (before) this.#count(before, -1);
     const held = { ...pending, eventBytes: eventBytes ?? 0, recordBytes };
     this.#held.set(delivery.number, held);
@@ -114,6 +114,10 @@ export class PendingDeliveries {
     if (phase === 'attempting') this.#attempting += sign;
     else this.#waitingBytes += sign * eventBytes;
   }
+}
+
+function bytesOf({ eventId, type, message }: Delivery): number {
+  return utf8ToBytes(JSON.stringify([eventId, type, message])).length;
 }
 
 /** Keeps attempts from beginning too fast. */

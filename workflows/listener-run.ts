@@ -16,14 +16,15 @@ import {
 import type { createDeliveryActivities } from '../activities/deliveries.ts';
 import type { AttemptRecord, AttemptRequest } from '../events/listener.ts';
 import { listenerDetails } from './details.ts';
-import type { Beginning } from './listener-delivery.ts';
+import type { Attempted, Beginning } from './listener-delivery.ts';
 import {
   EVENT_NOT_ON_RECORD,
+  toSummary,
   type ListenerInput,
   type ListenerMemo,
   type ListenerView,
 } from './listener-messages.ts';
-import { Listener, type Attempted } from './listener-state.ts';
+import { Listener } from './listener-state.ts';
 import { Subscriptions } from './listener-subscriptions.ts';
 import { continueAsNewSuggested } from './subscribe.ts';
 
@@ -148,10 +149,11 @@ export class ListenerRun {
 
   async #resultOf(beginning: Beginning): Promise<Omit<Attempted, 'number' | 'runId'>> {
     const { delivery, activityId, event, reason } = beginning;
+    const { type, eventId, attempts } = delivery;
     const { definition } = this.listener;
     const { nexteventAttempt } = proxyActivities<AttemptActivities>({
       activityId,
-      summary: `${delivery.type} ${delivery.eventId}, attempt ${delivery.attempts.length + 1}`,
+      summary: toSummary(`attempt ${attempts.length + 1}: ${type} ${eventId}`),
       startToCloseTimeout: definition.timeoutMs + ATTEMPT_MARGIN_MS,
       heartbeatTimeout: HEARTBEAT_MS_MAX,
       // Of an attempt whose worker is gone. What the receiver answers is a result.
@@ -190,15 +192,15 @@ export class ListenerRun {
     const timer = new CancellationScope();
     this.#timer = timer;
     this.#wakeAt = at;
+    // Cancelled, because something else is due before: there is another timer then.
+    timer.run(() => this.#ring(at)).catch(() => {});
+  }
+
+  async #ring(at: number): Promise<void> {
     const waitMs = Math.max(1, at - Date.now());
-    timer
-      .run(() => sleep(waitMs, { summary: 'until the next attempt is due' }))
-      .then(() => {
-        this.#wakeAt = Number.POSITIVE_INFINITY;
-        this.changed();
-      })
-      // Something else is due before: there is another timer.
-      .catch(() => {});
+    await sleep(waitMs, { summary: 'until the next attempt is due' });
+    this.#wakeAt = Number.POSITIVE_INFINITY;
+    this.changed();
   }
 }
 

@@ -6,13 +6,15 @@
 // in memory is small, and every delivery that did not succeed at once can be seen for long.
 
 import type { Event } from '../events/event.ts';
-import type {
-  AttemptRecord,
-  Delivery,
-  ListenerDefinition,
-  ListenerStatus,
-} from '../events/listener.ts';
-import { newDelivery, toBeginning, type Beginning, type EventKey } from './listener-delivery.ts';
+import type { Delivery, ListenerDefinition, ListenerStatus } from '../events/listener.ts';
+import {
+  newDelivery,
+  toBeginning,
+  type Attempted,
+  type Beginning,
+  type EventKey,
+  type Moment,
+} from './listener-delivery.ts';
 import type { ListenerMemo, ListenerView } from './listener-messages.ts';
 import { attemptId, pack, Texts, toTime, unpack } from './listener-packing.ts';
 import { Pacer, PendingDeliveries, type Pending } from './listener-pending.ts';
@@ -22,6 +24,9 @@ import { DeliveryStore } from './listener-store.ts';
 
 /** How many deliveries that are not pending any more a listener knows itself. */
 export const RESOLVED_MAX = 100;
+
+/** How many that are pending it tells of: an answer of the server has 2 MiB at the most. */
+export const PENDING_SHOWN_MAX = 1_000;
 
 /** How much of the events that wait is in memory, in bytes of JSON. */
 export const WAITING_BYTES_MAX = 256 * 1024;
@@ -36,21 +41,6 @@ export const TOO_MANY_FAILURES = 'Delivery suspended due to too many delivery fa
 export const TOO_MANY_PENDING = 'Delivery suspended due to too many pending deliveries.';
 export const GONE = 'Delivery suspended because the receiver wants no more.';
 export const REMOVED = 'the listener was removed';
-
-/** What came of an attempt. */
-export interface Attempted extends Pick<
-  AttemptRecord,
-  'isSuccessful' | 'message' | 'isGone' | 'isFinal' | 'retryAfterMs'
-> {
-  readonly number: number;
-  readonly runId: string;
-}
-
-/** When it is, in milliseconds since 1970, and a number from 0 to 1. */
-export interface Moment {
-  readonly now: number;
-  readonly chance: number;
-}
 
 /** What a run leaves to the next, but for the subscriptions. */
 export type CarriedListener = Omit<ListenerState, 'subscriptions'>;
@@ -103,9 +93,9 @@ export class Listener {
     };
   }
 
-  /** What is pending, and the newest that are not, oldest first. */
+  /** The newest of what is pending, and of what is not, oldest first. */
   get deliveries(): readonly Delivery[] {
-    const pending = this.#pending.all.map(({ delivery }) => delivery);
+    const pending = this.#pending.all.slice(-PENDING_SHOWN_MAX).map(({ delivery }) => delivery);
     return [...this.#resolved, ...pending].toSorted((one, other) => one.number - other.number);
   }
 
@@ -120,8 +110,9 @@ export class Listener {
   }
 
   /** An event was read. */
-  receive({ subscription: _, ...event }: Event, now: number): void {
+  receive(read: Event, now: number): void {
     if (this.status === 'removed') return;
+    const { subscription: _, ...event } = read;
     const { id: eventId, source, type } = event;
     const delivery = newDelivery(this.reserve(), { eventId, source, type }, now);
     const pending = { delivery, dueAt: now, event, phase: 'waiting' } as const;

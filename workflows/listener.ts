@@ -113,7 +113,7 @@ function answer(run: ListenerRun, begun: Begun): void {
   const changes = new Changes(run);
   setHandler(listenerQuery, () => run.view, { description: 'This listener, as it is.' });
   setHandler(deliveriesQuery, () => listener.deliveries, {
-    description: 'What is pending, and the newest deliveries that are not.',
+    description: 'The newest deliveries that are pending, and the newest that are not.',
   });
   setHandler(listenerReadyUpdate, async (): Promise<ListenerView> => {
     await begun.wait();

@@ -15,9 +15,12 @@ import {
   SOURCE_WORKFLOW_TYPE,
   sourceWorkflowId,
 } from '../../workflows/messages.ts';
+import { deliveryWorkflowId, listenerWorkflowId } from '../../workflows/listener-messages.ts';
 import { fill } from '../filling.ts';
+import { startListener, TO_THIS_MACHINE } from '../listeners.ts';
 import { heldBy, startedBy, startLittleSource, untilDispatched } from '../observe.ts';
 import { startApp, startServer, until, untilReceived, untilSubscribed } from '../harness.ts';
+import { Receiver } from '../receiving.ts';
 import { goOnSignal } from '../workflows/stage.ts';
 
 /** So that a sweep is in the histories of sources. */
@@ -38,7 +41,8 @@ for (const [source, signalsPerRun] of [
   });
 }
 const app = await startApp(server, {
-  sources: ['recorded', 'chained', 'orders', 'approvals', 'fed', 'cared', 'segmented'],
+  sources: ['recorded', 'chained', 'orders', 'approvals', 'fed', 'cared', 'segmented', 'out'],
+  outbound: TO_THIS_MACHINE,
   triggers: [
     {
       name: 'started',
@@ -63,6 +67,7 @@ await recordFed();
 await recordTimed();
 await recordCare();
 await recordSegments();
+await recordDeliveries();
 
 await app.stop();
 await server.stop();
@@ -231,6 +236,39 @@ async function recordSegments(): Promise<void> {
     return (await client.describe(source))?.memo?.subscriptions === 30;
   });
   await keepRuns('segmented-source', sourceWorkflowId(source));
+}
+
+/** A listener with all that it does: in several runs, until it is removed. */
+async function recordDeliveries(): Promise<void> {
+  let answers = 0;
+  const receiver = await Receiver.start(() => ((answers += 1) % 3 === 0 ? 503 : 200));
+  const wanted = { sources: ['out'], url: receiver.url, retryMs: [300, 300], failuresMax: 2 };
+  const listener = await startListener(app, wanted, { id: 'recorded', historyEventsMax: 80 });
+  for (let n = 1; n <= 12; n += 1) await app.post('out', { n }, `out ${n}`);
+  await listener.untilDelivered('successful', 12);
+  await listener.change({ url: `${receiver.url}/moved`, filter: 'data.body.json.n > 0', ordered: true });
+  await listener.deactivate('recorded');
+  await app.post('out', { n: 13 }, 'out 13');
+  await listener.untilDelivered('skipped');
+  await listener.activate();
+  await listener.redeliver(1, 13);
+  await listener.untilDelivered('successful', 14);
+  receiver.react = () => 404;
+  await app.post('out', { n: 14 }, 'out 14');
+  await listener.untilDelivered('failed');
+  await listener.change({ retryMs: [3_600_000] });
+  await app.post('out', { n: 15 }, 'out 15');
+  await until('the last one waits', async () => {
+    const last = (await listener.deliveries()).at(-1);
+    return last?.status === 'pending' && last.attempts.length === 1;
+  });
+  await listener.remove();
+  await listener.handle.result();
+  await receiver.stop();
+  await keepRuns('deliveries', listenerWorkflowId('recorded'));
+  await keep('delivery-ended', deliveryWorkflowId('recorded', 3));
+  await keep('delivery-skipped', deliveryWorkflowId('recorded', 13));
+  await keep('delivery-failed', deliveryWorkflowId('recorded', 16));
 }
 
 /** Keeps every run of a chain, the newest one last. */
