@@ -12,7 +12,12 @@ import type { ListenerOptions } from '../config/outbound.ts';
 import { createToDefinition } from '../config/to-definition.ts';
 import { DeploymentClient } from '../dispatch/deployment-client.ts';
 import type { ListenerDefinition } from '../events/listener.ts';
-import { deploymentWorkflowId } from '../workflows/listener-messages.ts';
+import type { DeploymentInput } from '../workflows/deployment-messages.ts';
+import {
+  DEPLOYMENT_WORKFLOW_TYPE,
+  deploymentWorkflowId,
+  listenerTaskQueue,
+} from '../workflows/listener-messages.ts';
 import { startProcess, startServer, until, type TestServer } from './harness.ts';
 import { startListening, type Body, type ListeningApp } from './listening.ts';
 
@@ -117,6 +122,29 @@ describe('a deployment (N-44)', () => {
     });
     const mended = await deployment.deploy([good, bad]);
     assert.deepEqual([mended.unchanged, mended.created.length], [['n-i'], 1]);
+  });
+
+  test('goes on in the next run, which knows what there is', async () => {
+    const { app } = listening;
+    const taskQueue = 'continued';
+    const workflowId = deploymentWorkflowId(taskQueue);
+    const input: DeploymentInput = { generation: 0, hash: '', listeners: [], historyEventsMax: 5 };
+    const handle = await app.client.workflow.start(DEPLOYMENT_WORKFLOW_TYPE, {
+      workflowId,
+      taskQueue: listenerTaskQueue(app.taskQueue),
+      args: [input],
+    });
+    const continued = new DeploymentClient(app.client, taskQueue);
+    const wanted = definitions({ name: 'n-l' }, { name: 'n-m' });
+    const { created } = await continued.deploy(wanted);
+    await until('it is the next run', async () => {
+      const { runId } = await app.client.workflow.getHandle(workflowId).describe();
+      return runId !== handle.firstExecutionRunId;
+    });
+    assert.equal((await continued.current()).generation, 1);
+    const again = await continued.deploy(wanted);
+    assert.deepEqual([again.generation, again.unchanged], [1, created]);
+    await app.client.workflow.getHandle(workflowId).terminate();
   });
 
   test('is durable: a worker that comes later makes it', async () => {

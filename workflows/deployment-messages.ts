@@ -48,6 +48,12 @@ export interface DeployedListener {
 /** What a run is given: by the one before it, or nothing. */
 export interface DeploymentInput extends DeploymentMemo {
   readonly listeners: readonly DeployedListener[];
+  /**
+   * After so many events in its history a run continues as new.
+   *
+   * @default 4,000
+   */
+  readonly historyEventsMax?: number;
 }
 
 /** Makes the listeners those of a configuration; the same again changes nothing. */

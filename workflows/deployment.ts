@@ -42,15 +42,16 @@ export async function nexteventDeployment(input: DeploymentInput): Promise<void>
   setHandler(deployUpdate, (request) => deployment.deploy(request), {
     description: 'Makes the static listeners those of a configuration.',
   });
-  await condition(() => isLong() && allHandlersFinished());
+  const { historyEventsMax = HISTORY_EVENTS_PER_RUN } = input;
+  await condition(() => isLong(historyEventsMax) && allHandlersFinished());
   // The SDK does not carry the memo: pass it on, or a reader of the new run finds none.
   const next = makeContinueAsNewFunc<typeof nexteventDeployment>({ memo: deployment.memo });
-  await next(deployment.toState());
+  await next({ ...input, ...deployment.toState() });
 }
 
-function isLong(): boolean {
+function isLong(historyEventsMax: number): boolean {
   const { historyLength, continueAsNewSuggested } = workflowInfo();
-  return continueAsNewSuggested || historyLength > HISTORY_EVENTS_PER_RUN;
+  return continueAsNewSuggested || historyLength > historyEventsMax;
 }
 
 class Deployment {
