@@ -65,7 +65,8 @@ export class Deliveries {
   }
 
   /**
-   * What is pending, and the newest 100 that are not, newest first. Needs the listener's worker.
+   * What is pending, up to 1,000, and the newest 100 that are not, newest first. Needs the listener's
+   * worker.
    *
    * @throws UnknownListenerError
    * @throws ListenerSilentError
@@ -92,8 +93,8 @@ export class Deliveries {
     const known = Array.isArray(all) ? all.find((one) => one.number === number) : undefined;
     const delivery = known ?? (await this.#stored(id, number));
     // What is pending changes without its workflow.
-    const isCurrent = known !== undefined || delivery?.status !== 'pending';
-    if (delivery !== undefined && isCurrent) return delivery;
+    const isCurrent = delivery?.status !== 'pending';
+    if (delivery !== undefined && (isCurrent || Array.isArray(all))) return delivery;
     if (all instanceof Error) throw all;
     throw new UnknownListenerError(
       `there is no delivery ${number} of listener "${id}", or not any more`,
@@ -190,13 +191,13 @@ export class Deliveries {
     return info ? (await decodeMemo<DeliveryMemo>(client, info))?.delivery : undefined;
   }
 
-  /** All that have ended since, as visibility has them. */
+  /** All that have ended since, and those that are pending, as visibility has them. */
   async #storedSince(id: string, since: Date): Promise<readonly Delivery[]> {
     const { client } = this.#deps;
     const query = [
       `WorkflowType = '${DELIVERY_WORKFLOW_TYPE}'`,
       `WorkflowId STARTS_WITH ${quoted(deliveryWorkflowId(id, 0).slice(0, -1))}`,
-      `CloseTime >= '${since.toISOString()}'`,
+      `(CloseTime >= '${since.toISOString()}' OR ExecutionStatus = 'Running')`,
     ].join(' AND ');
     const found: Delivery[] = [];
     let token: Uint8Array | null = null;

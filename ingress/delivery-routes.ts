@@ -40,7 +40,7 @@ function readRoutes(listeners: Listeners | undefined): readonly ApiRoute[] {
     defineRoute({
       method: 'get',
       path: '/listeners/{id}/deliveries',
-      summary: 'What is pending, and the newest that is not, newest first.',
+      summary: 'What is pending, and the newest 100 that are not, newest first.',
       role: 'reader',
       params: listenerParams,
       query: z.strictObject({

@@ -207,13 +207,13 @@ describe('Listeners of Mistral', () => {
     await ask('DELETE', String(created.path));
   });
 
-  test('M-23: who sends events and who runs workflows knows nothing of listeners', async () => {
+  test('M-05, M-21, M-23: no workflow and no sender hears of listeners, whose receivers fail', async () => {
     const { app, post } = listening;
     const url = 'https://mistral.example/m-23';
-    const received = app.mockDeliveryTo(url, { status: 200 });
+    const received = app.mockDeliveryTo(url, { status: 500 });
     const handle = await startCollecting(app, [['people', '']]);
     const length = (await handle.describe()).historyLength;
-    await post('/api/v1/listeners', { source: 'tasks', events: ['m-23'], url });
+    await post('/api/v1/listeners', { source: 'tasks', events: ['m-23'], url, retryMs: [] });
     await app.publish('tasks', { type: 'm-23' });
     await app.waitForPendingDeliveries();
     assert.equal(received.requests.length, 1);
