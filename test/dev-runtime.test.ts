@@ -79,19 +79,14 @@ describe('npm start', () => {
   });
 
   test('deploys the listeners of the configuration, and again what has changed', async () => {
-    const outbound = (host: string) =>
-      `outbound: { listeners: [{ name: 'crm', source: 'source1', url: 'https://${host}/' }] }, triggers:`;
-    const config = CONFIG.replace('triggers:', outbound('one.example'));
+    const config = configWithListener('https://one.example/');
     await using project = await makeProject({ workflows: ANSWER, config });
     const first = project.start();
     await first.prints(/^listeners deployed: created crm$/m);
     await first.curlLine();
     first.kill('SIGINT');
     assert.equal(await first.exitCode, 0);
-    await project.write(
-      'nextevent.config.ts',
-      CONFIG.replace('triggers:', outbound('two.example')),
-    );
+    await project.write('nextevent.config.ts', configWithListener('https://two.example/'));
     const second = project.start();
     await second.prints(/^listeners deployed: created crm-2; deactivated crm$/m);
     second.kill('SIGINT');
@@ -334,6 +329,11 @@ describe('locateTemporal', () => {
     assert.match(printed.join('\n'), /this takes several minutes/);
   });
 });
+
+function configWithListener(url: string): string {
+  const listener = `{ name: 'crm', source: 'source1', url: '${url}' }`;
+  return CONFIG.replace('triggers:', `outbound: { listeners: [${listener}] }, triggers:`);
+}
 
 interface ProjectOptions {
   readonly workflows: string;

@@ -53,7 +53,9 @@ describe('mockDeliveryTo', () => {
     await app.send('orders', { id: 'A-17', total: 120.5 }, { id: 'order-1' });
     await app.waitForPendingDeliveries();
     assert.equal(crm.requests.length, 1);
-    const [{ url, method, headers = {}, body = '' } = {}] = crm.requests;
+    const [received] = crm.requests;
+    assert.ok(received);
+    const { url, method, headers, body } = received;
     assert.deepEqual([url, method, headers['x-token']], [CRM, 'POST', 't-1']);
     assert.match(headers['webhook-signature'] ?? '', /^v1,/);
     const { id, data } = JSON.parse(body) as { id: string; data: { body: { json: unknown } } };
