@@ -6,11 +6,14 @@ import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 
 import { toSentence } from '../dev/errors.ts';
+import { createDeliveryCommand } from './delivery.ts';
+import { createDeployCommand } from './deploy.ts';
 import { createDevCommand } from './dev.ts';
 import { createFilterCommand } from './filter.ts';
 import { createIngressCommand } from './ingress.ts';
 import { createInitCommand } from './init.ts';
 import { createKeyCommand } from './key.ts';
+import { createListenerCommand } from './listener.ts';
 import { createRejectionsCommand } from './rejections.ts';
 import { createSendCommand } from './send.ts';
 import { createSubscriptionsCommand } from './subscriptions.ts';
@@ -21,8 +24,11 @@ const COMMANDS = [
   createDevCommand,
   createWorkerCommand,
   createIngressCommand,
+  createDeployCommand,
   createSendCommand,
   createSubscriptionsCommand,
+  createListenerCommand,
+  createDeliveryCommand,
   createRejectionsCommand,
   createFilterCommand,
   createKeyCommand,

@@ -11,11 +11,26 @@ Environment:
   NEXTEVENT_API_KEY  a key of role reader or admin, where the ingress has such keys
 `;
 
+/** What is asked, if not for what is there. */
+export interface Asking {
+  readonly method: 'POST' | 'PATCH' | 'DELETE';
+  /** @default none */
+  readonly body?: unknown;
+}
+
 /** @throws StartError if there is no answer, or none that is of use */
-export async function ask<T>(url: URL): Promise<T> {
+export async function ask<T>(url: URL, { method, body }: Partial<Asking> = {}): Promise<T> {
   const key = process.env.NEXTEVENT_API_KEY;
-  const headers = key ? { authorization: `Bearer ${key}` } : {};
-  const response = await fetch(url, { headers }).catch((error: unknown) => {
+  const headers = {
+    ...(key && { authorization: `Bearer ${key}` }),
+    ...(body !== undefined && { 'content-type': 'application/json' }),
+  };
+  const init = {
+    headers,
+    ...(method && { method }),
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  };
+  const response = await fetch(url, init).catch((error: unknown) => {
     throw new StartError(`no ingress answers at ${url.origin}: start one, or give its --url`, {
       cause: error,
     });

@@ -6,6 +6,8 @@ export class StartError extends Error {
 /** Errors that say in one sentence what whoever started this has to do. */
 const EXPECTED = new Set([
   'ConfigError',
+  'DeployError',
+  'ListenerSilentError',
   'PortTakenError',
   'ServiceError',
   'StartError',

@@ -54,6 +54,7 @@ export class DevRuntime {
       PORT: String(this.#settings.ports.PORT),
       TZ: 'UTC',
       NEXTEVENT_EXPLAIN: '1',
+      NEXTEVENT_DEPLOY: '1',
     };
     this.#services = new Services(env, (service, how) => this.#crashed(service, how));
     if (this.#settings.reload) await this.#watchForChanges();

@@ -9,3 +9,23 @@ export class UnavailableError extends Error {
     this.retryAfterSeconds = retryAfterSeconds;
   }
 }
+
+/** There is no such listener, or no such delivery or attempt of it. */
+export class UnknownListenerError extends Error {
+  override readonly name = 'UnknownListenerError';
+}
+
+/** The listener is not as it would have to be for what is asked. */
+export class ListenerConflictError extends Error {
+  override readonly name = 'ListenerConflictError';
+}
+
+/** Nobody answers for the listener: no worker runs it. What was asked for may come about yet. */
+export class ListenerSilentError extends Error {
+  override readonly name = 'ListenerSilentError';
+}
+
+/** A listener of the configuration can not be deployed, and the message says why. */
+export class DeployError extends Error {
+  override readonly name = 'DeployError';
+}

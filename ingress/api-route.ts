@@ -18,22 +18,32 @@ export interface RouteOptions<
   Query extends z.ZodObject,
   Body extends z.ZodType,
   Answer extends z.ZodType,
+  Params extends z.ZodObject = typeof NOTHING,
 > {
-  readonly method: 'get' | 'post';
-  /** Below `/api/v1`. */
+  readonly method: 'get' | 'post' | 'patch' | 'delete';
+  /** Below `/api/v1`, with a parameter as `{id}`. */
   readonly path: string;
   /** What it is for, in a sentence. */
   readonly summary: string;
   /** Who may ask, where there are keys. */
   readonly role: 'reader' | 'admin';
+  /** @default none in the path */
+  readonly params?: Params;
   /** @default no parameters */
   readonly query?: Query;
   /** @default no body */
   readonly body?: Body;
   readonly answer: Answer;
+  /**
+   * The status of the answer.
+   *
+   * @default 200
+   */
+  readonly status?: 200 | 201;
   /** When the answer is one of these statuses, beside those that all routes have. */
   readonly problems?: Readonly<Record<number, string>>;
   readonly run: (asked: {
+    readonly params: z.output<Params>;
     readonly query: z.output<Query>;
     readonly body: z.output<Body>;
   }) => z.input<Answer> | Promise<z.input<Answer>>;
@@ -44,6 +54,8 @@ export interface ApiRoute extends Pick<
   RouteOptions<z.ZodObject, z.ZodType, z.ZodType>,
   'method' | 'path' | 'summary' | 'role' | 'answer' | 'problems'
 > {
+  readonly status: number;
+  readonly params: z.ZodObject;
   readonly query: z.ZodObject;
   readonly body: z.ZodType | undefined;
   /**
@@ -71,16 +83,21 @@ export function defineRoute<
   Query extends z.ZodObject = typeof NOTHING,
   Body extends z.ZodType = z.ZodUndefined,
   Answer extends z.ZodType = z.ZodType,
->(options: RouteOptions<Query, Body, Answer>): ApiRoute {
-  const { query: querySchema, body: bodySchema, answer, run, ...rest } = options;
+  Params extends z.ZodObject = typeof NOTHING,
+>(options: RouteOptions<Query, Body, Answer, Params>): ApiRoute {
+  const { query: querySchema, params: paramsSchema, body: bodySchema, run, ...rest } = options;
+  const { answer, status = 200 } = rest;
   const query = querySchema ?? NOTHING;
+  const params = paramsSchema ?? NOTHING;
   return {
     ...rest,
-    answer,
+    status,
+    params,
     query,
     body: bodySchema,
     async respond(request) {
       const asked = {
+        params: check(params, request.params, 'the path') as z.output<Params>,
         query: check(query, request.query, 'the query') as z.output<Query>,
         body: (bodySchema &&
           check(bodySchema, await jsonOf(request), 'the body')) as z.output<Body>,

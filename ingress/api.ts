@@ -11,8 +11,10 @@ import type { RateLimits } from '../config/rate-limits.ts';
 import type { Inspection } from '../dispatch/inspection.ts';
 import { defineRoute, type ApiRoute } from './api-route.ts';
 import { filterRoutes } from './filter-routes.ts';
+import { deliveryRoutes } from './delivery-routes.ts';
 import { inspectionRoutes } from './inspection-routes.ts';
 import { Authentication, checkOperator, isOperator } from './keys/authentication.ts';
+import { listenerRoutes, type Listeners } from './listener-routes.ts';
 import { API_BASE, createDocument } from './openapi.ts';
 import { answerProblems, ForbiddenError, MethodError, NotFoundError } from './problems.ts';
 import { createRateLimiters } from './rate-limit.ts';
@@ -27,6 +29,12 @@ const LOCAL_HOST = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i;
 export interface ApiDeps {
   readonly sources: ReadonlyMap<string, Source>;
   readonly inspection: Pick<Inspection, 'source' | 'subscriptions'>;
+  /**
+   * What `/api/v1/listeners` is about.
+   *
+   * @default the configuration has no `outbound`, and the answer says so
+   */
+  readonly listeners?: Listeners;
   readonly log: Log;
   /**
    * With it, there are `/metrics` and `/api/v1/rejections`.
@@ -50,6 +58,8 @@ export function apiRoutes(deps: ApiDeps): readonly ApiRoute[] {
   const routes: ApiRoute[] = [
     ...inspectionRoutes(deps),
     ...filterRoutes(),
+    ...listenerRoutes(deps),
+    ...deliveryRoutes(deps),
     ...(deps.telemetry ? rejectionRoutes(deps.telemetry) : []),
     defineRoute({
       method: 'get',
@@ -105,16 +115,22 @@ const letLocalIn: RequestHandler = (request, _response, next) => {
 function answerRoutes(routes: readonly ApiRoute[], guard: Guard): Router {
   const router = Router({ caseSensitive: true, strict: true });
   for (const route of routes) {
-    router[route.method](route.path, guard(route.role), async (request, response) => {
-      response.json(await route.respond(request));
+    router[route.method](toPattern(route), guard(route.role), async (request, response) => {
+      const answer = await route.respond(request);
+      response.status(route.status).json(answer);
     });
   }
-  for (const path of new Set(routes.map((route) => route.path))) {
-    const methods = routes.filter((route) => route.path === path).map(({ method }) => method);
+  for (const path of new Set(routes.map(toPattern))) {
+    const methods = routes.filter((route) => toPattern(route) === path).map(({ method }) => method);
     const allowed = methods.join(', ').toUpperCase();
     router.all(path, guard('reader'), (request) => {
       throw new MethodError(request.method, allowed);
     });
   }
   return router;
+}
+
+/** `/listeners/{id}` as Express has it. */
+function toPattern({ path }: ApiRoute): string {
+  return path.replaceAll(/\{(\w+)\}/g, ':$1');
 }

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-import { Connection } from '@temporalio/client';
+import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import express from 'express';
 
@@ -20,6 +20,7 @@ import { SOURCE_TASK_QUEUE } from '../workflows/messages.ts';
 import { createApi } from './api.ts';
 import { createApp, createServer } from './app.ts';
 import { checkManagementHost, describeKeys } from './keys/start.ts';
+import { createListeners } from './listeners.ts';
 import { whyNoMatch, type Candidate } from './no-match.ts';
 import { createReadiness } from './readiness.ts';
 import { describeRetention } from './retention.ts';
@@ -101,8 +102,9 @@ async function main(log: Log): Promise<void> {
   if (trusted) app.set('trust proxy', /^\d+$/.test(trusted) ? Number(trusted) : trusted);
   const server = createServer(app);
   const port = await listen(server, { host, port: requestedPort, variable: 'PORT' });
+  const listeners = createListeners(new Client({ connection, namespace }), config);
   const api = createServer(
-    createApi({ sources: config.sources, inspection, telemetry, log, ...guards }),
+    createApi({ sources: config.sources, inspection, telemetry, log, ...listeners, ...guards }),
   );
   const managementPort = await listenForOperators(api, managementHost, port);
   const metrics = await listenForMetrics(telemetry);

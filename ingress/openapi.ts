@@ -41,7 +41,7 @@ export function createDocument(routes: readonly ApiRoute[], { hasKeys }: Documen
     });
   }
   for (const route of routes) {
-    const { method, path, summary, role, query, body } = route;
+    const { method, path, summary, role, params, query, body } = route;
     registry.registerPath({
       method,
       path: API_BASE + path,
@@ -49,6 +49,7 @@ export function createDocument(routes: readonly ApiRoute[], { hasKeys }: Documen
       operationId: toOperationId(route),
       ...(hasKeys && { security: [{ [KEY_SCHEME]: [] }], description: `For role \`${role}\`.` }),
       request: {
+        params,
         query,
         ...(body && {
           body: { required: true, content: { 'application/json': { schema: body } } },
@@ -62,14 +63,15 @@ export function createDocument(routes: readonly ApiRoute[], { hasKeys }: Documen
     info: {
       title: 'nextevent management API',
       version: '1',
-      description: 'What operators ask of an ingress: its sources, and who waits for what.',
+      description:
+        'What operators ask of an ingress: its sources, who waits for what, and its listeners.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
   });
 }
 
 function toResponses(route: ApiRoute, hasKeys: boolean): Record<string, ResponseConfig> {
-  const { answer, problems = {}, body } = route;
+  const { answer, status: success, problems = {}, body } = route;
   const told: Record<number, string> = {
     400: 'What is asked is not what is taken here.',
     ...(body && { 413: 'The body is too large.', 415: 'The body is of another type.' }),
@@ -83,16 +85,17 @@ function toResponses(route: ApiRoute, hasKeys: boolean): Record<string, Response
   };
   const content = { 'application/problem+json': { schema: problemSchema } };
   return {
-    200: { description: 'The answer.', content: { 'application/json': { schema: answer } } },
+    [success]: { description: 'The answer.', content: { 'application/json': { schema: answer } } },
     ...Object.fromEntries(
       Object.entries(told).map(([status, description]) => [status, { description, content }]),
     ),
   };
 }
 
-/** `getSources`, `postFiltersCheck`. */
+/** `getSources`, `postFiltersCheck`, `getListenersId`. */
 function toOperationId({ method, path }: ApiRoute): string {
   return path
+    .replaceAll(/[{}]/g, '')
     .replaceAll(/[/.-]+(\w)/g, (_all, first: string) => first.toUpperCase())
     .replace(/^/, method);
 }

@@ -6,7 +6,12 @@ import type { IncomingMessage } from 'node:http';
 import type { ErrorRequestHandler, Request, Response } from 'express';
 
 import { redactHeaders, type Log } from '../config/log.ts';
-import { UnavailableError } from '../dispatch/errors.ts';
+import {
+  ListenerConflictError,
+  ListenerSilentError,
+  UnavailableError,
+  UnknownListenerError,
+} from '../dispatch/errors.ts';
 import { EncodingError, RequestAbortedError } from './body.ts';
 import { EventTooLargeError } from './cloud-events.ts';
 import { requestIdOf } from './request-id.ts';
@@ -168,9 +173,9 @@ export function toProblem(error: unknown): Problem {
     };
   }
   if (!(error instanceof Error)) return { status: 500, title: 'Internal error' };
-  if (error instanceof NotFoundError)
+  if (error instanceof NotFoundError || error instanceof UnknownListenerError)
     return { status: 404, title: 'Not found', detail: error.message };
-  if (error instanceof NoAnswerError)
+  if (error instanceof NoAnswerError || error instanceof ListenerSilentError)
     return { status: 503, title: 'Unavailable', detail: error.message };
   if (error instanceof ForbiddenError)
     return { status: 403, title: 'Forbidden', detail: error.message };
@@ -201,6 +206,7 @@ function isRejected(error: Error): error is RejectedError {
 /** What is wrong with how it was asked. */
 function toRefusal(error: Error): Problem | undefined {
   const detail = error.message;
+  if (error instanceof ListenerConflictError) return { status: 409, title: 'Conflict', detail };
   if (error instanceof UnauthorizedError) {
     const headers = { 'WWW-Authenticate': 'Bearer' };
     return { status: 401, title: 'Unauthorized', detail, headers };

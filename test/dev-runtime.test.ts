@@ -78,6 +78,21 @@ describe('npm start', () => {
     assert.equal(await dev.exitCode, 0);
   });
 
+  test('deploys the listeners of the configuration, and again what has changed', async () => {
+    const config = configWithListener('https://one.example/');
+    await using project = await makeProject({ workflows: ANSWER, config });
+    const first = project.start();
+    await first.prints(/^listeners deployed: created crm$/m);
+    await first.curlLine();
+    first.kill('SIGINT');
+    assert.equal(await first.exitCode, 0);
+    await project.write('nextevent.config.ts', configWithListener('https://two.example/'));
+    const second = project.start();
+    await second.prints(/^listeners deployed: created crm-2; deactivated crm$/m);
+    second.kill('SIGINT');
+    assert.equal(await second.exitCode, 0);
+  });
+
   test('keeps workflows over a restart', async () => {
     await using project = await makeProject({ workflows: ANSWER });
     const first = project.start();
@@ -314,6 +329,11 @@ describe('locateTemporal', () => {
     assert.match(printed.join('\n'), /this takes several minutes/);
   });
 });
+
+function configWithListener(url: string): string {
+  const listener = `{ name: 'crm', source: 'source1', url: '${url}' }`;
+  return CONFIG.replace('triggers:', `outbound: { listeners: [${listener}] }, triggers:`);
+}
 
 interface ProjectOptions {
   readonly workflows: string;

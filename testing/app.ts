@@ -18,8 +18,10 @@ import {
 import { ConfigError } from '../config/errors.ts';
 import { loadConfig } from '../config/load.ts';
 import { resolveSource } from '../config/subscribable.ts';
+import { DeploymentClient } from '../dispatch/deployment-client.ts';
 import { createWorker } from '../worker/worker.ts';
 import { bundlesFor } from './bundles.ts';
+import { waitForPendingDeliveries, type WaitForPendingDeliveriesOptions } from './deliveries.ts';
 import {
   deliver,
   publish,
@@ -28,6 +30,7 @@ import {
   type EventToPublish,
   type TestIngress,
 } from './ingress.ts';
+import { MockReceivers, type MockDeliveryOptions, type MockedReceiver } from './mock-receivers.ts';
 import type { TestServer } from './server.ts';
 import {
   waitForSubscriptions,
@@ -83,6 +86,7 @@ export async function startTestApp(server: TestServer, options: TestAppOptions):
   try {
     await app.startWorker();
     await app.startIngress();
+    await app.deploy();
   } catch (error) {
     await app.stop();
     throw error;
@@ -95,6 +99,7 @@ export class TestApp implements AsyncDisposable {
   readonly server: TestServer;
   readonly config: Config;
   readonly #workerOptions: Partial<WorkerOptions>;
+  readonly #receivers = new MockReceivers();
   #stopWorker: (() => Promise<void>) | undefined;
   readonly #ingresses: TestIngress[] = [];
 
@@ -187,6 +192,52 @@ export class TestApp implements AsyncDisposable {
     return waitForSubscriptions(this.client, workflow, { sources, count, timeoutMs });
   }
 
+  /**
+   * Answers what listeners deliver to a url, in place of its receiver: nothing is sent over a
+   * network. The last one for a url counts. Secrets, signatures and records are as they always are.
+   *
+   * @returns what it has received, from now on
+   *
+   * @example
+   * const crm = app.mockDeliveryTo('https://crm.example/hooks', { method: 'POST', status: 200 });
+   * await app.send('orders', { id: 'A-17' });
+   * await app.waitForPendingDeliveries();
+   * assert.equal(crm.requests.length, 1);
+   */
+  mockDeliveryTo(url: string, options: MockDeliveryOptions): MockedReceiver {
+    return this.#receivers.add(url, options);
+  }
+
+  /**
+   * Waits until everything that was sent to the ingress before has been delivered, or has failed for
+   * good: listeners have nothing pending any more. One whose receiver fails tries again for as long as
+   * its `retryMs` say: give short ones.
+   *
+   * @throws WaitError once the time is over
+   *
+   * @example
+   * await app.waitForPendingDeliveries('crm');
+   */
+  async waitForPendingDeliveries(
+    listener?: string,
+    options: WaitForPendingDeliveriesOptions = {},
+  ): Promise<void> {
+    const { client, taskQueue } = this;
+    const { inspection } = this.ingress;
+    const sources = [...this.config.sources.keys()];
+    await waitForPendingDeliveries(
+      { client, taskQueue, inspection, sources },
+      { listener, ...options },
+    );
+  }
+
+  /** Deploys the listeners of the configuration, if it has `outbound`. `startTestApp` does. */
+  async deploy(): Promise<void> {
+    const { outbound } = this.config;
+    if (outbound === undefined) return;
+    await new DeploymentClient(this.client, this.taskQueue).deploy(outbound.listeners);
+  }
+
   /** Starts the worker, after `stopWorker`. */
   async startWorker(): Promise<void> {
     if (this.#stopWorker) return;
@@ -198,6 +249,7 @@ export class TestApp implements AsyncDisposable {
       namespace,
       bundles: await bundlesFor(this.config, this.#workerOptions),
       workerOptions: this.#workerOptions,
+      mocks: this.#receivers,
     });
     const running = worker.run();
     // It is told to whoever stops the worker.

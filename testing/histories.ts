@@ -9,10 +9,21 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { Worker, type WorkflowBundle } from '@temporalio/worker';
 
-import { DELIVERY_WORKFLOW_TYPE, LISTENER_WORKFLOW_TYPE } from '../workflows/listener-messages.ts';
+import {
+  DELIVERY_WORKFLOW_TYPE,
+  DEPLOYMENT_WORKFLOW_TYPE,
+  LISTENER_WORKFLOW_TYPE,
+} from '../workflows/listener-messages.ts';
 import { SOURCE_WORKFLOW_TYPE, STORED_EVENT_WORKFLOW_TYPE } from '../workflows/messages.ts';
 import { listenerBundle, sourceBundle, userBundle } from './bundles.ts';
 import { ReplayFailedError } from './errors.ts';
+
+/** The workflows of the worker of listeners. */
+const OF_LISTENERS: ReadonlySet<string> = new Set([
+  LISTENER_WORKFLOW_TYPE,
+  DELIVERY_WORKFLOW_TYPE,
+  DEPLOYMENT_WORKFLOW_TYPE,
+]);
 
 /** The history of a run, as Temporal's own tools write it: write it to a file as JSON. */
 export interface RecordedHistory {
@@ -117,7 +128,7 @@ function bundleFor(
 ): Promise<WorkflowBundle> {
   const type = startOf(history)?.workflowType?.name;
   const isOfLibrary = type === SOURCE_WORKFLOW_TYPE || type === STORED_EVENT_WORKFLOW_TYPE;
-  if (type === LISTENER_WORKFLOW_TYPE || type === DELIVERY_WORKFLOW_TYPE) return listenerBundle();
+  if (type !== undefined && OF_LISTENERS.has(type)) return listenerBundle();
   return isOfLibrary ? sourceBundle() : userBundle(resolve(workflowsPath), interceptorModules);
 }
 

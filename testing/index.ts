@@ -2,10 +2,12 @@
 
 export { startTestApp, TestApp } from './app.ts';
 export type { SendOptions, TestAppOptions } from './app.ts';
+export type { WaitForPendingDeliveriesOptions } from './deliveries.ts';
 export { NotAcceptedError, ReplayFailedError, WaitError } from './errors.ts';
 export { recordHistory, replayHistories } from './histories.ts';
 export type { RecordedHistory, RecordedHistoryEvent, ReplayHistoriesOptions } from './histories.ts';
 export type { Answer, EventToPublish, TestIngress } from './ingress.ts';
+export type { MockDeliveryOptions, MockedReceiver, ReceivedRequest } from './mock-receivers.ts';
 export { quietRuntime, startTestServer } from './server.ts';
 export type { TestServer } from './server.ts';
 export type { HeldSubscription, WaitForSubscriptionsOptions } from './subscriptions.ts';

@@ -6,10 +6,13 @@ import { Worker, type NativeConnection, type WorkflowBundleOption } from '@tempo
 
 import { createAttemptActivities } from '../activities/attempt.ts';
 import { createDeliveryActivities } from '../activities/deliveries.ts';
+import { createDeploymentActivities } from '../activities/deployment.ts';
 import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/errors.ts';
 import { DeliveryClient } from '../dispatch/delivery-client.ts';
 import { DeliveryReader } from '../dispatch/delivery-reading.ts';
+import { ListenerClient } from '../dispatch/listener-client.ts';
+import type { Mocks } from '../outbound/attempt.ts';
 import { listenerTaskQueue } from '../workflows/listener-messages.ts';
 import { bundleListenerWorkflows } from './bundle.ts';
 import { createRegistration } from './options.ts';
@@ -42,6 +45,12 @@ export interface ListenerWorkerOptions {
    * @default makes one, which takes some seconds
    */
   readonly workflowBundle?: WorkflowBundleOption | undefined;
+  /**
+   * Answers in place of receivers, in tests.
+   *
+   * @default none
+   */
+  readonly mocks?: Mocks | undefined;
 }
 
 /**
@@ -58,7 +67,7 @@ export interface ListenerWorkerOptions {
  * await listeners.run();
  */
 export async function createListenerWorker(options: ListenerWorkerOptions): Promise<Worker> {
-  const { config, connection, client, workflowBundle } = options;
+  const { config, connection, client, workflowBundle, mocks } = options;
   const { outbound } = config;
   if (outbound === undefined) throw new ConfigError('the configuration has no `outbound`');
   const reader = new DeliveryReader(client);
@@ -77,7 +86,9 @@ export async function createListenerWorker(options: ListenerWorkerOptions): Prom
       ...createAttemptActivities({
         outbound,
         readStored: (workflowId) => reader.readStoredEvent(workflowId),
+        ...(mocks && { mocks }),
       }),
+      ...createDeploymentActivities({ client: new ListenerClient(client, config.taskQueue) }),
       ...createDeliveryActivities({ client: new DeliveryClient(client), reader }),
     },
   });

@@ -8,6 +8,7 @@ import { NativeConnection, type NativeConnectionOptions } from '@temporalio/work
 
 import { loadConfig } from '../config/load.ts';
 import { startLog, type Log } from '../config/log.ts';
+import { settleDeployment, type DeploymentPlace } from './deployment.ts';
 import { createWorker } from './worker.ts';
 import { installRuntime } from './workflow-task-failures.ts';
 
@@ -45,10 +46,22 @@ async function main(log: Log): Promise<void> {
   process.on('disconnect', () => worker.shutdown());
   const ended = worker.run();
   console.log(`worker polling task queue ${config.taskQueue}`);
+  const place = { config, connectionOptions: clientConnectionOptions, namespace };
+  await Promise.race([tellDeployment(place), ended]);
   const { workflowsPath, sources } = config;
   process.send?.({ type: 'ready', workflowsPath, sources: [...sources.keys()] });
   await ended;
   await connection.close();
+}
+
+/** Whatever becomes of it, the worker runs. */
+async function tellDeployment(place: DeploymentPlace): Promise<void> {
+  try {
+    const line = await settleDeployment(place);
+    if (line !== undefined) console.log(line);
+  } catch (error) {
+    console.error(`the listeners are not deployed: ${reasonOf(error)}`);
+  }
 }
 
 async function connect(options: NativeConnectionOptions): Promise<NativeConnection> {

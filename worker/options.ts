@@ -5,6 +5,7 @@ import type { Client } from '@temporalio/client';
 import type { ReplayWorkerOptions, WorkerOptions } from '@temporalio/worker';
 
 import { deriveEvents } from '../activities/derive-events.ts';
+import { createListenerActivities } from '../activities/listeners.ts';
 import { createRegistrationActivities } from '../activities/registration.ts';
 import { StateSizes } from '../activities/state-sizes.ts';
 import {
@@ -14,6 +15,8 @@ import {
   type TriggerOptions,
 } from '../config/config.ts';
 import { resolveSource } from '../config/subscribable.ts';
+import { createToDefinition } from '../config/to-definition.ts';
+import { ListenerClient } from '../dispatch/listener-client.ts';
 import { SourceClient } from '../dispatch/source-client.ts';
 import { SubscriberClient } from '../dispatch/subscriber-client.ts';
 import { checkBundle, withConditions, withInterceptors } from './bundle.ts';
@@ -39,8 +42,9 @@ export interface NextEventDeps {
   readonly client: Client;
 }
 
-/** The activities by which workflows register and unregister their subscriptions. */
-export type RegistrationActivities = ReturnType<typeof createRegistrationActivities>;
+/** The activities by which workflows subscribe, and by which they create and change listeners. */
+export type RegistrationActivities = ReturnType<typeof createRegistrationActivities> &
+  ReturnType<typeof createListenerActivities>;
 
 /**
  * Adds to the options of `Worker.create` what workflows need that use `nextevent/workflow`, for a
@@ -73,15 +77,21 @@ export function resolveSubscribable(options: SubscribableOptions): Config {
 
 export function createRegistration(
   client: Client,
-  config: Pick<Config, 'sources' | 'triggers'>,
+  config: Pick<Config, 'sources' | 'triggers' | 'outbound' | 'taskQueue'>,
 ): RegistrationActivities {
   const sourceClient = new SourceClient(client);
-  return createRegistrationActivities({
-    client: sourceClient,
-    sizes: new StateSizes(sourceClient),
-    isSearchable: createSearchable(new SubscriberClient(client), client.options.namespace),
-    resolveSource: (name) => resolveSource(config, name),
-  });
+  return {
+    ...createRegistrationActivities({
+      client: sourceClient,
+      sizes: new StateSizes(sourceClient),
+      isSearchable: createSearchable(new SubscriberClient(client), client.options.namespace),
+      resolveSource: (name) => resolveSource(config, name),
+    }),
+    ...createListenerActivities({
+      client: new ListenerClient(client, config.taskQueue),
+      toDefinition: createToDefinition(config),
+    }),
+  };
 }
 
 /** Adds all that a worker needs; `registration` may come to have its client only later. */

@@ -164,6 +164,13 @@ export class NextEventPlugin extends SimplePlugin {
       nexteventRegisterAgain: async (requests) => current().nexteventRegisterAgain(requests),
       nexteventUnregister: async (ended) => current().nexteventUnregister(ended),
       nexteventSuspend: async (held, run) => current().nexteventSuspend(held, run),
+      nexteventCreateListener: async (request) => current().nexteventCreateListener(request),
+      nexteventChangeListener: async (id, options) =>
+        current().nexteventChangeListener(id, options),
+      nexteventActivateListener: async (id) => current().nexteventActivateListener(id),
+      nexteventDeactivateListener: async (id, reason) =>
+        current().nexteventDeactivateListener(id, reason),
+      nexteventRemoveListener: async (id) => current().nexteventRemoveListener(id),
     };
   }
 }

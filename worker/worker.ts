@@ -11,6 +11,7 @@ import {
 
 import type { Config } from '../config/config.ts';
 import { connectWithoutRetry } from '../dispatch/dispatcher.ts';
+import type { Mocks } from '../outbound/attempt.ts';
 import { closeTransports } from '../outbound/outbound.ts';
 import { bundleWorkflows } from './bundle.ts';
 import { checkTriggers } from './check-triggers.ts';
@@ -35,6 +36,12 @@ export interface CreateWorkerOptions {
   };
   /** Settings of the worker that runs the user's workflows. */
   readonly workerOptions?: Partial<WorkerOptions>;
+  /**
+   * Answers in place of the receivers of listeners, in tests.
+   *
+   * @default none
+   */
+  readonly mocks?: Mocks;
 }
 
 /** Runs until `shutdown`. */
@@ -90,11 +97,12 @@ export async function createWorker(options: CreateWorkerOptions): Promise<NextEv
 
 /** None if the configuration has none. */
 async function createListeners(
-  { config, connection, bundles }: CreateWorkerOptions,
+  { config, connection, bundles, mocks }: CreateWorkerOptions,
   client: Client,
 ): Promise<Worker | undefined> {
   if (config.outbound === undefined) return undefined;
-  return createListenerWorker({ config, connection, client, workflowBundle: bundles?.listeners });
+  const workflowBundle = bundles?.listeners;
+  return createListenerWorker({ config, connection, client, workflowBundle, mocks });
 }
 
 /** The end of either is the end of both. */

@@ -86,6 +86,37 @@ export class NoInboxError extends NextEventFailure {
   }
 }
 
+/** What is said of a listener is wrong, or the configuration has no `outbound`. Mend the call. */
+export class ListenerError extends NextEventFailure {
+  constructor(message: string, cause?: Error) {
+    super('ListenerError', message, cause);
+  }
+}
+
+/** There is no listener of this id. Mend the call. */
+export class UnknownListenerError extends NextEventFailure {
+  constructor(message: string, cause?: Error) {
+    super('UnknownListenerError', message, cause);
+  }
+}
+
+/** The listener is removed, or is one of the configuration. Create another one. */
+export class ListenerConflictError extends NextEventFailure {
+  constructor(message: string, cause?: Error) {
+    super('ListenerConflictError', message, cause);
+  }
+}
+
+const listenerErrors = { ListenerError, UnknownListenerError, ListenerConflictError };
+
+/** The failure of a call about a listener as the error that its type names. */
+export function toListenerError(cause: unknown): Error | undefined {
+  if (!(cause instanceof ApplicationFailure)) return undefined;
+  const type = cause.type as keyof typeof listenerErrors;
+  if (!Object.hasOwn(listenerErrors, type)) return undefined;
+  return new listenerErrors[type](cause.message, cause);
+}
+
 const byType = {
   FilterError,
   UnknownSourceError,

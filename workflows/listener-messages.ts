@@ -48,6 +48,8 @@ export interface ListenerMemo extends Record<string, unknown> {
   readonly isStatic: boolean;
   /** What it was created for: what is done again for the same creates no second one. */
   readonly createdBy?: string;
+  /** Another has taken its place: it gets nothing more, and only finishes what is pending. */
+  readonly isRetired?: boolean;
 }
 
 /** What a listener starts with. */
@@ -107,6 +109,10 @@ export const changeListenerUpdate = defineUpdate<Changed, [ListenerDefinition]>(
 export const activateListenerUpdate = defineUpdate<Changed>('nextevent:activate');
 export const deactivateListenerUpdate = defineUpdate<Changed, [statusMessage: string]>(
   'nextevent:deactivate',
+);
+/** Deactivates it, too, but what is pending goes on, and nothing more comes. */
+export const retireListenerUpdate = defineUpdate<Changed, [statusMessage: string]>(
+  'nextevent:retire',
 );
 /** Pending deliveries fail; the listener ends. */
 export const removeListenerUpdate = defineUpdate<Changed>('nextevent:remove');

@@ -8,6 +8,7 @@
 import type { Event } from '../events/event.ts';
 import type { Delivery, ListenerDefinition, ListenerStatus } from '../events/listener.ts';
 import {
+  isDelivering,
   newDelivery,
   toBeginning,
   type Attempted,
@@ -141,7 +142,7 @@ export class Listener {
 
   /** Attempts that begin now. */
   begin(now: number): readonly Beginning[] {
-    if (this.status !== 'active' || this.#isBusy()) return [];
+    if (this.#isBusy()) return [];
     const { ordered, ratePerSecond } = this.definition;
     const beginning: Beginning[] = [];
     for (const pending of this.#pending.due(now, ordered)) {
@@ -154,7 +155,7 @@ export class Listener {
 
   /** When an attempt may begin that may not yet; none if time alone allows none. */
   wakeAt(): number | undefined {
-    if (this.status !== 'active' || this.#isBusy()) return undefined;
+    if (this.#isBusy()) return undefined;
     const { ordered, ratePerSecond } = this.definition;
     const dueAt = this.#pending.nextDueAt(ordered);
     if (dueAt === Number.POSITIVE_INFINITY) return undefined;
@@ -217,7 +218,7 @@ export class Listener {
   /** Whether it was inactive. No failure from before counts any more. */
   activate(): boolean {
     if (this.status !== 'inactive') return false;
-    this.#memo = { ...this.#memo, status: 'active', statusMessage: ACTIVE };
+    this.#memo = { ...this.#memo, status: 'active', statusMessage: ACTIVE, isRetired: false };
     this.#failuresInRow = 0;
     this.#troubles = 0;
     return true;
@@ -227,6 +228,13 @@ export class Listener {
   deactivate(statusMessage: string): boolean {
     if (this.status !== 'active') return false;
     this.#memo = { ...this.#memo, status: 'inactive', statusMessage };
+    return true;
+  }
+
+  /** Whether it was not before. What is pending goes on; nothing more is to come. */
+  retire(statusMessage: string): boolean {
+    if (this.status === 'removed' || this.#memo.isRetired) return false;
+    this.#memo = { ...this.#memo, status: 'inactive', statusMessage, isRetired: true };
     return true;
   }
 
@@ -264,6 +272,7 @@ export class Listener {
 
   /** A receiver that does not take what comes is not tried by many at once. */
   #isBusy(): boolean {
+    if (!isDelivering(this.#memo)) return true;
     const { ordered, concurrency } = this.definition;
     const isAlone = ordered || this.#troubles >= concurrency;
     return this.#pending.attempting >= (isAlone ? 1 : concurrency);

@@ -24,6 +24,7 @@ import {
   listenerReadyUpdate,
   redeliverUpdate,
   removeListenerUpdate,
+  retireListenerUpdate,
   type Changed,
   type ListenerInput,
   type ListenerMemo,
@@ -127,9 +128,22 @@ function answer(run: ListenerRun, begun: Begun): void {
     },
     { validator: (_definition) => assertNotRemoved(run) },
   );
-  setHandler(activateListenerUpdate, () => changes.told(listener.activate()), {
-    validator: () => assertNotRemoved(run),
-  });
+  setHandler(
+    activateListenerUpdate,
+    async () => {
+      await begun.wait();
+      return changes.activate();
+    },
+    { validator: () => assertNotRemoved(run) },
+  );
+  setHandler(
+    retireListenerUpdate,
+    async (statusMessage) => {
+      await begun.wait();
+      return changes.retire(statusMessage);
+    },
+    { validator: (_statusMessage) => assertNotRemoved(run) },
+  );
   setHandler(
     deactivateListenerUpdate,
     (statusMessage) => changes.told(listener.deactivate(statusMessage || 'Deactivated')),
@@ -160,8 +174,25 @@ class Changes {
   change(definition: ListenerDefinition): Promise<Changed> {
     return this.#next(async () => {
       assertNotRemoved(this.#run);
-      await this.#run.subscriptions.replace(definition);
-      return this.told(this.#run.listener.change(definition));
+      const { listener, subscriptions } = this.#run;
+      if (!listener.memo.isRetired) await subscriptions.replace(definition);
+      return this.told(listener.change(definition));
+    });
+  }
+
+  activate(): Promise<Changed> {
+    return this.#next(async () => {
+      assertNotRemoved(this.#run);
+      const { listener, subscriptions } = this.#run;
+      if (listener.memo.isRetired) await subscriptions.replace(listener.definition);
+      return this.told(listener.activate());
+    });
+  }
+
+  retire(statusMessage: string): Promise<Changed> {
+    return this.#next(async () => {
+      await this.#run.subscriptions.end();
+      return this.told(this.#run.listener.retire(statusMessage));
     });
   }
 

@@ -32,13 +32,24 @@ export {
   FilterError,
   InboxTooLargeError,
   InvalidArgumentError,
+  ListenerConflictError,
+  ListenerError,
   NoInboxError,
   SourceFullError,
   SubscriptionOverflowError,
   UnindexedFilterQuotaError,
+  UnknownListenerError,
   UnknownSourceError,
   UnknownSubscriptionError,
 } from './errors.ts';
+export type { ListenerOptions } from '../config/outbound.ts';
+export {
+  activateListener,
+  changeListener,
+  createListener,
+  deactivateListener,
+  removeListener,
+} from './listeners.ts';
 
 /** Longest summary of a timer, in characters; the server takes 400 bytes. */
 const SUMMARY_LENGTH_MAX = 200;

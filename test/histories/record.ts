@@ -8,6 +8,7 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
+import { DeploymentClient } from '../../dispatch/deployment-client.ts';
 import { SourceClient } from '../../dispatch/source-client.ts';
 import { recordHistory } from '../../testing/index.ts';
 import {
@@ -15,9 +16,16 @@ import {
   SOURCE_WORKFLOW_TYPE,
   sourceWorkflowId,
 } from '../../workflows/messages.ts';
-import { deliveryWorkflowId, listenerWorkflowId } from '../../workflows/listener-messages.ts';
+import type { DeploymentInput } from '../../workflows/deployment-messages.ts';
+import {
+  DEPLOYMENT_WORKFLOW_TYPE,
+  deliveryWorkflowId,
+  deploymentWorkflowId,
+  listenerTaskQueue,
+  listenerWorkflowId,
+} from '../../workflows/listener-messages.ts';
 import { fill } from '../filling.ts';
-import { startListener, TO_THIS_MACHINE } from '../listeners.ts';
+import { startListener, TO_THIS_MACHINE, toDefinition } from '../listeners.ts';
 import { heldBy, startedBy, startLittleSource, untilDispatched } from '../observe.ts';
 import { startApp, startServer, until, untilReceived, untilSubscribed } from '../harness.ts';
 import { Receiver } from '../receiving.ts';
@@ -68,6 +76,7 @@ await recordTimed();
 await recordCare();
 await recordSegments();
 await recordDeliveries();
+await recordDeployment();
 
 await app.stop();
 await server.stop();
@@ -269,6 +278,36 @@ async function recordDeliveries(): Promise<void> {
   await keep('delivery-ended', deliveryWorkflowId('recorded', 3));
   await keep('delivery-skipped', deliveryWorkflowId('recorded', 13));
   await keep('delivery-failed', deliveryWorkflowId('recorded', 16));
+}
+
+/** Static listeners that come, change and go, in several runs; and a workflow that has one. */
+async function recordDeployment(): Promise<void> {
+  const taskQueue = 'recorded';
+  const workflowId = deploymentWorkflowId(taskQueue);
+  const input: DeploymentInput = { generation: 0, hash: '', listeners: [], historyEventsMax: 30 };
+  const handle = await server.client.workflow.start(DEPLOYMENT_WORKFLOW_TYPE, {
+    workflowId,
+    taskQueue: listenerTaskQueue(app.taskQueue),
+    args: [input],
+  });
+  const deployment = new DeploymentClient(server.client, taskQueue);
+  const [one, other] = ['one', 'other'].map((name) =>
+    toDefinition({ name, sources: ['out'], url: 'https://recorded.example/' }),
+  );
+  if (one === undefined || other === undefined) throw new Error('there are two');
+  await deployment.deploy([one]);
+  await deployment.deploy([one]);
+  await deployment.deploy([{ ...one, method: 'PUT' }, other]);
+  await deployment.deploy([other]);
+  await until('it is the next run', async () => {
+    const { runId } = await server.client.workflow.getHandle(workflowId).describe();
+    return runId !== handle.firstExecutionRunId;
+  });
+  await deployment.deploy([one, other]);
+  await keepRuns('deployment', workflowId);
+  const managing = await app.start('manageListener', 'out', 'recorded');
+  await managing.result();
+  await keep('managed-listener', managing.workflowId);
 }
 
 /** Keeps every run of a chain, the newest one last. */

@@ -14,3 +14,4 @@ export * from './resetting.ts';
 export * from './responding.ts';
 export * from './scenarios.ts';
 export * from './enduring.ts';
+export * from './managing.ts';

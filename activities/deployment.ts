@@ -1,0 +1,33 @@
+// Makes the static listeners what the deployed configuration says.
+
+import { UnknownListenerError, ListenerConflictError } from '../dispatch/errors.ts';
+import type { ListenerClient } from '../dispatch/listener-client.ts';
+import type { ListenerDefinition } from '../events/listener.ts';
+
+export interface DeploymentDeps {
+  readonly client: ListenerClient;
+}
+
+export function createDeploymentActivities({ client }: DeploymentDeps) {
+  return {
+    /** Gives its id. It has subscribed; the same again is the same listener. */
+    async nexteventCreateStatic(
+      definition: ListenerDefinition,
+      createdBy: string,
+    ): Promise<string> {
+      const { id } = await client.create(definition, { isStatic: true, createdBy });
+      return id;
+    },
+
+    /** What is pending goes on. One that somebody has removed is gone already. */
+    async nexteventRetireStatic(id: string, statusMessage: string): Promise<void> {
+      try {
+        await client.retire(id, statusMessage);
+      } catch (error) {
+        const isGone =
+          error instanceof UnknownListenerError || error instanceof ListenerConflictError;
+        if (!isGone) throw error;
+      }
+    },
+  };
+}

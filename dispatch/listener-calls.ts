@@ -1,0 +1,129 @@
+// Calls to the workflows of listeners, and what their failures mean.
+
+import {
+  isGrpcServiceError,
+  WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+  type Client,
+} from '@temporalio/client';
+import type { QueryDefinition, UpdateDefinition } from '@temporalio/common';
+import { decodeMapFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import proto from '@temporalio/proto';
+
+import { listenerWorkflowId } from '../workflows/listener-messages.ts';
+import { ListenerSilentError, UnknownListenerError } from './errors.ts';
+import { toFailureKind } from './failures.ts';
+
+/** How long a listener may take to do what it is told. It has to subscribe first, or to replay. */
+const UPDATE_MS_MAX = 20_000;
+
+/** How long it may take to answer. */
+const QUERY_MS_MAX = 5_000;
+
+/** How long the server may take to list. */
+const LIST_MS_MAX = 10_000;
+
+/** A workflow as the server lists and describes it. */
+export type Execution = proto.temporal.api.workflow.v1.IWorkflowExecutionInfo;
+
+/** Some of the workflows that a query finds. */
+export interface Executions {
+  readonly executions: readonly Execution[];
+  /** Where the next page begins; null if there is none. */
+  readonly next: Uint8Array | null;
+}
+
+export class ListenerCalls {
+  readonly #client: Client;
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  /**
+   * @throws UnknownListenerError if there is no such listener, or it has ended
+   * @throws ListenerSilentError if no worker answers in time
+   */
+  async update<Result, Args extends unknown[]>(
+    id: string,
+    update: UpdateDefinition<Result, Args>,
+    args: Args,
+  ): Promise<Result> {
+    const handle = this.#client.workflow.getHandle(listenerWorkflowId(id));
+    try {
+      return await this.#within(UPDATE_MS_MAX, () =>
+        // The SDK tells updates without arguments from others; this one takes both.
+        handle.executeUpdate(update as unknown as UpdateDefinition<Result, [unknown]>, {
+          args: args as unknown as [unknown],
+        }),
+      );
+    } catch (error) {
+      // What the listener itself says of it.
+      if (error instanceof WorkflowUpdateFailedError) throw error.cause ?? error;
+      throw toListenerError(id, error);
+    }
+  }
+
+  /**
+   * @throws UnknownListenerError if there is no such listener
+   * @throws ListenerSilentError if no worker answers in time
+   */
+  async query<Result>(id: string, query: QueryDefinition<Result>): Promise<Result> {
+    const handle = this.#client.workflow.getHandle(listenerWorkflowId(id));
+    try {
+      return await this.#within(QUERY_MS_MAX, () => handle.query(query));
+    } catch (error) {
+      throw toListenerError(id, error);
+    }
+  }
+
+  /** A page of what visibility has, newest first. It is a little late. */
+  async list(
+    query: string,
+    { limit, token }: { readonly limit: number; readonly token: Uint8Array | null },
+  ): Promise<Executions> {
+    const { workflowService } = this.#client.connection;
+    const { executions, nextPageToken } = await this.#within(LIST_MS_MAX, () =>
+      workflowService.listWorkflowExecutions({
+        namespace: this.#client.options.namespace,
+        pageSize: limit,
+        query,
+        ...(token && { nextPageToken: token }),
+      }),
+    );
+    const isLast = nextPageToken === undefined || nextPageToken.length === 0;
+    return { executions, next: isLast ? null : nextPageToken };
+  }
+
+  #within<T>(forMs: number, call: () => Promise<T>): Promise<T> {
+    return this.#client.connection.withDeadline(Date.now() + forMs, call);
+  }
+}
+
+/** What a workflow keeps in its memo; `undefined` if it keeps nothing. */
+export async function decodeMemo<T>({ options }: Client, info: Execution): Promise<T | undefined> {
+  const memo = await decodeMapFromPayloads(options.loadedDataConverter, info.memo?.fields);
+  return memo as T | undefined;
+}
+
+/** As a text in the language of visibility. */
+export function quoted(text: string): string {
+  return `'${text.replaceAll(/['\\]/g, String.raw`\$&`)}'`;
+}
+
+function toListenerError(id: string, cause: unknown): unknown {
+  if (toFailureKind(cause) === 'gone') {
+    return new UnknownListenerError(`there is no listener "${id}"`, { cause });
+  }
+  if (!isUnanswered(cause)) return cause;
+  return new ListenerSilentError(`no worker answers for listener "${id}"`, { cause });
+}
+
+/** Cancelled or too late, no worker to ask, or no server. */
+const UNANSWERED: ReadonlySet<number> = new Set([1, 4, 9, 14]);
+
+function isUnanswered(error: unknown): boolean {
+  if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return true;
+  const cause = error instanceof Error && !isGrpcServiceError(error) ? error.cause : error;
+  return isGrpcServiceError(cause) && UNANSWERED.has(cause.code);
+}

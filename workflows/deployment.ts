@@ -1,0 +1,132 @@
+// The entity workflow of a project's deployments: it knows which static listeners there are. One
+// deployment follows the other, and each is finished, or goes on in the next worker: so two
+// processes with different configurations never undo each other's work halfway.
+
+import {
+  allHandlersFinished,
+  condition,
+  makeContinueAsNewFunc,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+  upsertMemo,
+  workflowInfo,
+} from '@temporalio/workflow';
+
+import type { createDeploymentActivities } from '../activities/deployment.ts';
+import {
+  deployUpdate,
+  type Deployed,
+  type DeployedListener,
+  type DeploymentInput,
+  type DeploymentMemo,
+  type DeployRequest,
+} from './deployment-messages.ts';
+
+/** After so many events in its history a run continues as new. */
+const HISTORY_EVENTS_PER_RUN = 4_000;
+
+const CHANGED = 'The configuration has another listener of this name.';
+const TAKEN_OUT = 'The configuration does not have it any more.';
+
+const { nexteventCreateStatic, nexteventRetireStatic } = proxyActivities<
+  ReturnType<typeof createDeploymentActivities>
+>({
+  startToCloseTimeout: '1 minute',
+  retry: { initialInterval: 200, maximumInterval: 10_000 },
+});
+
+/** Runs for ever. */
+export async function nexteventDeployment(input: DeploymentInput): Promise<void> {
+  const deployment = new Deployment(input);
+  setHandler(deployUpdate, (request) => deployment.deploy(request), {
+    description: 'Makes the static listeners those of a configuration.',
+  });
+  const { historyEventsMax = HISTORY_EVENTS_PER_RUN } = input;
+  await condition(() => isLong(historyEventsMax) && allHandlersFinished());
+  // The SDK does not carry the memo: pass it on, or a reader of the new run finds none.
+  const next = makeContinueAsNewFunc<typeof nexteventDeployment>({ memo: deployment.memo });
+  await next({ ...input, ...deployment.toState() });
+}
+
+function isLong(historyEventsMax: number): boolean {
+  const { historyLength, continueAsNewSuggested } = workflowInfo();
+  return continueAsNewSuggested || historyLength > historyEventsMax;
+}
+
+class Deployment {
+  #generation: number;
+  #hash: string;
+  /** By name. One whose place was taken is in nobody's way: it never comes back. */
+  readonly #listeners: Map<string, DeployedListener>;
+  /** The deployments so far, one after the other. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor({ generation, hash, listeners }: DeploymentInput) {
+    this.#generation = generation;
+    this.#hash = hash;
+    this.#listeners = new Map(listeners.map((listener) => [listener.name, listener]));
+  }
+
+  get memo(): DeploymentMemo {
+    return { generation: this.#generation, hash: this.#hash };
+  }
+
+  toState(): DeploymentInput {
+    return { ...this.memo, listeners: [...this.#listeners.values()] };
+  }
+
+  deploy(request: DeployRequest): Promise<Deployed> {
+    const deployed = this.#last.then(() => this.#deploy(request));
+    // A deployment that was cut short is no reason not to begin the next.
+    this.#last = deployed.catch(() => {});
+    return deployed;
+  }
+
+  async #deploy({ hash, listeners }: DeployRequest): Promise<Deployed> {
+    const created: string[] = [];
+    const deactivated: string[] = [];
+    const unchanged: string[] = [];
+    if (hash !== this.#hash) this.#generation += 1;
+    for (const { definition, hash: ofDefinition } of listeners) {
+      const { name } = definition;
+      const before = this.#listeners.get(name);
+      if (before?.hash === ofDefinition) {
+        unchanged.push(before.id);
+        continue;
+      }
+      const createdBy = `${workflowInfo().workflowId} ${this.#generation}`;
+      // The new one first: what comes in between goes to both rather than to none.
+      const id = await nexteventCreateStatic(definition, createdBy);
+      this.#listeners.set(name, { name, id, hash: ofDefinition });
+      created.push(id);
+      if (before === undefined) continue;
+      await nexteventRetireStatic(before.id, CHANGED);
+      deactivated.push(before.id);
+    }
+    const names = new Set(listeners.map(({ definition }) => definition.name));
+    for (const { name, id } of this.#listeners.values()) {
+      if (names.has(name)) continue;
+      await nexteventRetireStatic(id, TAKEN_OUT);
+      this.#listeners.delete(name);
+      deactivated.push(id);
+    }
+    this.#hash = hash;
+    upsertMemo(this.memo);
+    this.#show();
+    return { generation: this.#generation, created, deactivated, unchanged };
+  }
+
+  #show(): void {
+    const rows = [...this.#listeners.values()].map(({ name, id }) => `| ${name} | ${id} |`);
+    setCurrentDetails(
+      [
+        `Generation **${this.#generation}**.`,
+        '',
+        '| listener | id |',
+        '| --- | --- |',
+        ...rows,
+      ].join('\n'),
+    );
+  }
+}
