@@ -78,11 +78,17 @@ export async function startRabbit(): Promise<Rabbit> {
   return { port, control, stop };
 }
 
+/** As root, or as who may be that without a password. */
 async function install(): Promise<void> {
   // Without a run level for it, the package starts no broker of its own.
-  const env = { ...process.env, RUNLEVEL: '1', DEBIAN_FRONTEND: 'noninteractive' };
-  const packages = ['--no-install-recommends', 'rabbitmq-server'];
-  await run('apt-get', ['install', '-y', ...packages], { env, timeout: INSTALL_MS_MAX });
+  const settings = ['env', 'RUNLEVEL=1', 'DEBIAN_FRONTEND=noninteractive'];
+  const [command = '', ...before] =
+    process.getuid?.() === 0 ? settings : ['sudo', '-n', ...settings];
+  const apt = (...args: readonly string[]) =>
+    run(command, [...before, 'apt-get', ...args], { timeout: INSTALL_MS_MAX });
+  // A machine that has just been set up does not know yet which packages there are.
+  await apt('update');
+  await apt('install', '-y', '--no-install-recommends', 'rabbitmq-server');
 }
 
 async function freePort(): Promise<number> {
