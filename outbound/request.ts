@@ -52,7 +52,7 @@ export function toRequest(outbound: Outbound, parts: RequestParts): OutboundRequ
       { 'Content-Type': dialect.contentType, 'User-Agent': dialect.userAgent ?? USER_AGENT },
       headers,
       resolveHeaders(outbound, definition.headers),
-      toSignature(outbound, definition, { id, body }),
+      toStandardHeaders(outbound, definition, { id, body }),
     ),
     body,
     id,
@@ -91,22 +91,22 @@ function resolveHeaders(
   );
 }
 
-/** With the time of this attempt, by every key that is not over. */
-function toSignature(
+/** Those of Standard Webhooks, with the time of this attempt; signed by every key that is not over. */
+function toStandardHeaders(
   outbound: Outbound,
   { signing }: ListenerDefinition,
   { id, body }: Pick<OutboundRequest, 'id' | 'body'>,
 ): Record<string, string> {
-  if (signing.length === 0) return {};
   const now = Date.now();
+  const timestamp = String(Math.floor(now / 1_000));
+  const headers = { 'webhook-id': id, 'webhook-timestamp': timestamp };
+  if (signing.length === 0) return headers;
   const keys = signing.filter(({ until }) => until === undefined || Date.parse(until) > now);
   // Receivers that verify would refuse it, and those that do not must not learn to do without.
   if (keys.length === 0) throw new SecretError('every signing key is over');
-  const timestamp = String(Math.floor(now / 1_000));
   const parts = [`${id}.${timestamp}.`, body];
   return {
-    'webhook-id': id,
-    'webhook-timestamp': timestamp,
+    ...headers,
     'webhook-signature': keys
       .map(({ secret }) => signWith(secret, secretOf(outbound, secret), parts))
       .join(' '),

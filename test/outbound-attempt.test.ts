@@ -5,6 +5,7 @@ import { after, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 
 import { toDefinition } from '../config/outbound.ts';
+import { toWebhookId } from '../outbound/request.ts';
 import { RECORDED_BODY_BYTES_MAX } from '../events/listener.ts';
 import { defineTransport, type OutboundRequest } from '../nextevent.ts';
 import { until } from '../testing/until.ts';
@@ -241,7 +242,10 @@ describe('the record of an attempt', () => {
       'Content-Type': 'application/json',
       'User-Agent': headers['User-Agent'],
       'X-Shop': 'main',
+      'webhook-id': toWebhookId(bob),
+      'webhook-timestamp': headers['webhook-timestamp'],
     });
+    assert.ok(Number(headers['webhook-timestamp']) >= Math.floor(before / 1_000));
     const [seen] = receiver.seen;
     assert.equal(seen?.body, '"Bob"');
     assert.equal(seen?.method, 'POST');
