@@ -1,6 +1,8 @@
 // The transport to RabbitMQ: messages to an exchange, each confirmed by the broker.
 
-import type { Connection, Publisher } from 'rabbitmq-client';
+import { setImmediate as turn } from 'node:timers/promises';
+
+import type { Connection, Envelope, Publisher } from 'rabbitmq-client';
 
 import { parseUrl } from './addresses.ts';
 import { ListenerError } from './errors.ts';
@@ -8,6 +10,7 @@ import { seconds, toWords } from './failures.ts';
 import type { OutboundRequest, SendResult, Transport } from './transport.ts';
 
 const METHOD = 'PUBLISH';
+const CONTENT_TYPE = /^content-type$/i;
 const DEFAULT_VHOST = '/';
 const LIBRARY = 'rabbitmq-client';
 
@@ -44,7 +47,7 @@ interface Link {
   readonly connection: Connection;
   readonly publisher: Publisher;
   /** Messages that no queue took, by `keyOf`, until it is said of them that they failed. */
-  readonly returned: Set<string>;
+  readonly returned: string[];
   /** Why it is of no use any more. */
   error?: Error;
 }
@@ -74,7 +77,9 @@ export function amqp(options: AmqpOptions): Transport {
   const broker = toBroker(options.url);
   const links = new Map<string, Promise<Link>>();
   const linkTo = (vhost: string, request: OutboundRequest): Promise<Link> => {
-    const link = links.get(vhost) ?? openLink(options, { broker, vhost, request });
+    const opened = links.get(vhost);
+    if (opened !== undefined) return opened;
+    const link = openLink(options, { broker, vhost, request });
     links.set(vhost, link);
     // Whatever it was, the next attempt begins anew.
     const forget = (): unknown => links.get(vhost) === link && links.delete(vhost);
@@ -111,7 +116,7 @@ function toBroker(text: string): string {
 }
 
 function brokerOf({ protocol, hostname, port }: URL): string {
-  return `${protocol}//${hostname}:${port || PORTS[protocol]}`;
+  return `${protocol}//${hostname.toLowerCase()}:${port || PORTS[protocol]}`;
 }
 
 /** @throws ListenerError if the url is not of this broker, or malformed */
@@ -157,9 +162,9 @@ async function openLink(
     connectionTimeout: CONNECT_MS_MAX,
   });
   const publisher = connection.createPublisher({ confirm: true });
-  const link: Link = { connection, publisher, returned: new Set() };
+  const link: Link = { connection, publisher, returned: [] };
   publisher.on('basic.return', ({ messageId = '', exchange, routingKey }) => {
-    link.returned.add(keyOf(messageId, exchange, routingKey));
+    link.returned.push(keyOf(messageId, exchange, routingKey));
   });
   connection.on('error', (error: Error) => {
     link.error = error;
@@ -182,11 +187,10 @@ async function publish(
   { exchange, routingKey }: Destination,
   request: OutboundRequest,
 ): Promise<SendResult> {
-  const { event, id, body, signal, timeoutMs } = request;
-  const { 'Content-Type': contentType, ...headers } = request.headers;
+  const { event, id, body, signal, timeoutMs, headers } = request;
+  const contentType = Object.entries(headers).find(([name]) => CONTENT_TYPE.test(name))?.[1];
   const key = routingKey ?? event.type;
-  const sent = { method: METHOD, headers: request.headers };
-  const place = keyOf(id, exchange, key);
+  const sent = { method: METHOD, headers };
   const envelope = {
     exchange,
     routingKey: key,
@@ -199,17 +203,27 @@ async function publish(
     mandatory: true,
   };
   try {
-    const sending = link.publisher.send(envelope, Buffer.from(body));
-    await untilAborted(sending, signal);
+    const isTaken = await untilAborted(confirm(link, envelope, body), signal);
+    const message = isTaken
+      ? 'confirmed by the broker'
+      : `no queue takes messages with the key ${key}`;
+    return { isSuccessful: isTaken, message, sent };
   } catch (error) {
     const words = signal.aborted ? undefined : wordsOf(link.error ?? error, timeoutMs);
     const message = words ?? `no confirmation within ${seconds(timeoutMs)}`;
     return { isSuccessful: false, message, sent };
   }
-  if (!link.returned.delete(place)) {
-    return { isSuccessful: true, message: 'confirmed by the broker', sent };
-  }
-  return { isSuccessful: false, message: `no queue takes messages with the key ${key}`, sent };
+}
+
+/** Whether a queue has taken the message, once the broker has confirmed it. */
+async function confirm(link: Link, envelope: Envelope, body: Uint8Array): Promise<boolean> {
+  const { messageId = '', exchange = '', routingKey = '' } = envelope;
+  await link.publisher.send(envelope, Buffer.from(body));
+  // What came back came before the confirmation, but the library tells of it one turn later.
+  await turn();
+  const at = link.returned.indexOf(keyOf(messageId, exchange, routingKey));
+  if (at >= 0) link.returned.splice(at, 1);
+  return at < 0;
 }
 
 function keyOf(...parts: readonly [id: string, exchange: string, routingKey: string]): string {
@@ -224,7 +238,7 @@ function wordsOf(error: unknown, timeoutMs: number): string {
 }
 
 /** What is sent can not be taken back: it may arrive after all, and again with the next attempt. */
-function untilAborted(sending: Promise<void>, signal: AbortSignal): Promise<void> {
+function untilAborted<T>(sending: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(signal.reason as Error);
     if (signal.aborted) abort();
@@ -233,10 +247,11 @@ function untilAborted(sending: Promise<void>, signal: AbortSignal): Promise<void
   });
 }
 
-async function closeLink({ connection, publisher }: Link): Promise<void> {
+async function closeLink(link: Link): Promise<void> {
   try {
-    await publisher.close();
+    await link.publisher.close();
   } finally {
-    await connection.close();
+    // One that was destroyed never says that it is closed.
+    if (link.error === undefined) await link.connection.close();
   }
 }
