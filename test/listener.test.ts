@@ -48,6 +48,7 @@ const SOURCES = [
   'large',
   'reading',
   'odd',
+  'shut',
   'reset',
 ];
 
@@ -204,6 +205,8 @@ describe('a listener', () => {
     assert.deepEqual(await listener.redeliver(1), [2]);
     const [again] = await listener.untilDelivered('successful');
     assert.deepEqual([again?.number, again?.redeliveryOf, again?.eventId], [2, 1, 'missed']);
+    const workflow = app.client.workflow.getHandle(deliveryWorkflowId(listener.id, 2));
+    assert.deepEqual(await workflow.result(), again);
     assert.deepEqual(receiver.ids, ['missed']);
     // Also what was delivered before, and is stored nowhere.
     await deliver(app, 'skipped', { n: 2 }, 'taken');
@@ -413,6 +416,21 @@ describe('a listener', () => {
     await app.startWorker();
     await listener.untilDelivered('successful', ids.length);
     assert.deepEqual(receiver.ids.toSorted(), ids.toSorted());
+  });
+
+  test('is sent again what was on its way when its worker was shut down', async () => {
+    let answers = false;
+    await using receiver = await Receiver.start(() => (answers ? 200 : undefined));
+    const wanted = { sources: ['shut'], timeoutMs: 60_000 };
+    const listener = await listening(receiver, wanted);
+    await deliver(app, 'shut', {}, 'shut');
+    await until('it has been sent', () => receiver.received.length === 1);
+    await app.stopWorker();
+    answers = true;
+    await app.startWorker();
+    const [delivery] = await listener.untilDelivered('successful');
+    assert.deepEqual(receiver.ids, ['shut', 'shut']);
+    assert.equal(delivery?.attempts.length, 1);
   });
 
   test('costs one activity for what succeeds at once', async () => {

@@ -30,7 +30,7 @@ const STICKY_MS_MAX = 5_000;
 /** A worker that is shut down waits so long for attempts on their way: others would repeat them. */
 const SHUTDOWN_GRACE_MS = 5_000;
 
-/** Attempts say this often that their worker is still there: it is gone after five seconds. */
+/** Attempts say this often that their worker is still there: it counts as gone after eight seconds. */
 const HEARTBEAT_MS = 1_000;
 
 export interface ListenerWorkerOptions {

@@ -41,7 +41,7 @@ const RUN_MS_MIN = 1_500;
 const ATTEMPT_MARGIN_MS = 30_000;
 
 /** A worker that is gone is noticed after this. */
-const HEARTBEAT_MS_MAX = 5_000;
+const HEARTBEAT_MS_MAX = 8_000;
 
 /** How many batches are stored at once. */
 const STORES_AT_ONCE = 4;

@@ -30,6 +30,7 @@ import {
   type ListenerMemo,
   type ListenerView,
 } from './listener-messages.ts';
+import { toTime } from './listener-packing.ts';
 import { ListenerRun } from './listener-run.ts';
 import { REMOVED } from './listener-state.ts';
 import { onReset } from './reset.ts';
@@ -218,7 +219,8 @@ class Changes {
 /** Each under a number of its own, in this order. */
 async function redeliver(run: ListenerRun, numbers: readonly number[]): Promise<readonly number[]> {
   const { input, listener } = run;
-  const createdAt = new Date(Date.now()).toISOString();
+  const now = Date.now();
+  const createdAt = toTime(now);
   const copies = numbers.map(async (redeliveryOf) => {
     const number = listener.reserve();
     const [attempt] = listener.find(redeliveryOf)?.attempts ?? [];
@@ -230,7 +232,7 @@ async function redeliver(run: ListenerRun, numbers: readonly number[]): Promise<
   const given: number[] = [];
   for (const result of copied) {
     if (result.status === 'rejected') continue;
-    listener.redeliver(result.value, Date.now());
+    listener.redeliver(result.value, now);
     given.push(result.value.number);
   }
   run.changed();
