@@ -3,6 +3,7 @@
 import { UnknownListenerError, ListenerConflictError } from '../dispatch/errors.ts';
 import type { ListenerClient } from '../dispatch/listener-client.ts';
 import type { ListenerDefinition } from '../events/listener.ts';
+import { refusing } from './refusing.ts';
 
 export interface DeploymentDeps {
   readonly client: ListenerClient;
@@ -15,8 +16,8 @@ export function createDeploymentActivities({ client }: DeploymentDeps) {
       definition: ListenerDefinition,
       createdBy: string,
     ): Promise<string> {
-      const { id } = await client.create(definition, { isStatic: true, createdBy });
-      return id;
+      const options = { isStatic: true, createdBy };
+      return (await refusing(() => client.create(definition, options))).id;
     },
 
     /** What is pending goes on. One that somebody has removed is gone already. */

@@ -6,16 +6,10 @@ import { ApplicationFailure } from '@temporalio/common';
 
 import type { ToDefinition } from '../config/to-definition.ts';
 import type { ListenerClient } from '../dispatch/listener-client.ts';
+import { refusing } from './refusing.ts';
 
 /** How much of a hash tells the listeners of one name apart. */
 const HASH_LENGTH = 12;
-
-/** Errors that no retry cures: they become the failure of the workflow's call. */
-const FINAL: ReadonlySet<string> = new Set([
-  'ListenerError',
-  'UnknownListenerError',
-  'ListenerConflictError',
-]);
 
 export interface ListenerDeps {
   readonly client: ListenerClient;
@@ -62,14 +56,4 @@ export function createListenerActivities({ client, toDefinition }: ListenerDeps)
 function present(toDefinition: ToDefinition | undefined): ToDefinition {
   if (toDefinition !== undefined) return toDefinition;
   throw ApplicationFailure.nonRetryable('the configuration has no `outbound`', 'ListenerError');
-}
-
-async function refusing<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    if (!(error instanceof Error) || !FINAL.has(error.name)) throw error;
-    const { message, name: type } = error;
-    throw ApplicationFailure.create({ message, type, nonRetryable: true });
-  }
 }

@@ -6,12 +6,16 @@ import {
   WorkflowUpdateRPCTimeoutOrCancelledError,
   type Client,
 } from '@temporalio/client';
-import type { QueryDefinition, UpdateDefinition } from '@temporalio/common';
+import {
+  ApplicationFailure,
+  type QueryDefinition,
+  type UpdateDefinition,
+} from '@temporalio/common';
 import { decodeMapFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import proto from '@temporalio/proto';
 
 import { listenerWorkflowId } from '../workflows/listener-messages.ts';
-import { ListenerSilentError, UnknownListenerError } from './errors.ts';
+import { ListenerConflictError, ListenerSilentError, UnknownListenerError } from './errors.ts';
 import { toFailureKind } from './failures.ts';
 
 /** How long a listener may take to do what it is told. It has to subscribe first, or to replay. */
@@ -42,6 +46,7 @@ export class ListenerCalls {
 
   /**
    * @throws UnknownListenerError if there is no such listener, or it has ended
+   * @throws ListenerConflictError if the listener refuses
    * @throws ListenerSilentError if no worker answers in time
    */
   async update<Result, Args extends unknown[]>(
@@ -58,8 +63,7 @@ export class ListenerCalls {
         }),
       );
     } catch (error) {
-      // What the listener itself says of it.
-      if (error instanceof WorkflowUpdateFailedError) throw error.cause ?? error;
+      if (error instanceof WorkflowUpdateFailedError) throw toRefusal(error);
       throw toListenerError(id, error);
     }
   }
@@ -109,6 +113,15 @@ export async function decodeMemo<T>({ options }: Client, info: Execution): Promi
 /** As a text in the language of visibility. */
 export function quoted(text: string): string {
   return `'${text.replaceAll(/['\\]/g, String.raw`\$&`)}'`;
+}
+
+/** What the listener itself says of it, or what it subscribes to: a filter that costs too much. */
+function toRefusal(error: WorkflowUpdateFailedError): Error {
+  const { cause } = error;
+  if (!(cause instanceof ApplicationFailure) || !cause.nonRetryable) return cause ?? error;
+  const isUnknown = cause.type === 'UnknownListenerError';
+  const Refusal = isUnknown ? UnknownListenerError : ListenerConflictError;
+  return new Refusal(cause.message, { cause });
 }
 
 function toListenerError(id: string, cause: unknown): unknown {

@@ -22,7 +22,7 @@ import {
   type ListenerView,
 } from '../workflows/listener-messages.ts';
 import { describeExecution, isOpenStatus } from './describe-execution.ts';
-import { ListenerConflictError, UnknownListenerError } from './errors.ts';
+import { ListenerConflictError, ListenerSilentError, UnknownListenerError } from './errors.ts';
 import { decodeMemo, ListenerCalls, quoted, type Execution } from './listener-calls.ts';
 
 /** The statuses of workflows that are over, in the language of visibility. */
@@ -88,12 +88,20 @@ export class ListenerClient {
    * Creates a listener. Once it returns, the listener has subscribed: every event that is posted
    * afterwards and matches is delivered. An id is never used again.
    *
-   * @throws ListenerConflictError if the id is taken
+   * @throws ListenerConflictError if the id is taken, or it can not subscribe
    * @throws ListenerSilentError if nobody runs it yet; it is there, and subscribes once somebody does
    */
   async create(definition: ListenerDefinition, options: CreateOptions = {}): Promise<ListenerView> {
     const id = await this.#start(definition, options);
-    return this.#calls.update(id, listenerReadyUpdate, []);
+    try {
+      return await this.#calls.update(id, listenerReadyUpdate, []);
+    } catch (error) {
+      if (!(error instanceof ListenerSilentError)) throw error;
+      throw new ListenerSilentError(
+        `listener "${id}" is created, and subscribes once a worker with \`outbound\` runs`,
+        { cause: error },
+      );
+    }
   }
 
   /**

@@ -77,7 +77,9 @@ export function amqp(options: AmqpOptions): Transport {
   const broker = toBroker(options.url);
   const links = new Map<string, Promise<Link>>();
   const linkTo = (vhost: string, request: OutboundRequest): Promise<Link> => {
-    const link = links.get(vhost) ?? openLink(options, { broker, vhost, request });
+    const opened = links.get(vhost);
+    if (opened !== undefined) return opened;
+    const link = openLink(options, { broker, vhost, request });
     links.set(vhost, link);
     // Whatever it was, the next attempt begins anew.
     const forget = (): unknown => links.get(vhost) === link && links.delete(vhost);
@@ -114,7 +116,7 @@ function toBroker(text: string): string {
 }
 
 function brokerOf({ protocol, hostname, port }: URL): string {
-  return `${protocol}//${hostname}:${port || PORTS[protocol]}`;
+  return `${protocol}//${hostname.toLowerCase()}:${port || PORTS[protocol]}`;
 }
 
 /** @throws ListenerError if the url is not of this broker, or malformed */

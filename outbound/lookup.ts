@@ -7,20 +7,31 @@ import { callbackify } from 'node:util';
 import { isReachable, type AllowRules } from './addresses.ts';
 import { AddressError } from './errors.ts';
 
-/** How long a name server may take for one question, in milliseconds, and how often it is asked. */
+/** How long a name server may take for one question, in milliseconds. */
 const QUESTION_MS_MAX = 2_500;
+
+/** How often it is asked. */
 const QUESTIONS_MAX = 2;
 
 /** The addresses of a host. Rejects if there are none. */
 export type Resolve = (host: string) => Promise<readonly string[]>;
+
+export interface ResolveOptions {
+  /** Name servers, such as `127.0.0.1:53`. @default those of the system */
+  readonly servers?: readonly string[];
+  /** @default 2_500 */
+  readonly questionMsMax?: number;
+}
 
 /**
  * Asks the name servers, and for what they do not know the system, which has a file of hosts and
  * domains to search. Not the system at once: it has four threads for that, and four names whose
  * servers are dead would hold up every other.
  */
-export function createResolve(): Resolve {
-  const resolver = new dns.Resolver({ timeout: QUESTION_MS_MAX, tries: QUESTIONS_MAX });
+export function createResolve(options: ResolveOptions = {}): Resolve {
+  const { servers, questionMsMax = QUESTION_MS_MAX } = options;
+  const resolver = new dns.Resolver({ timeout: questionMsMax, tries: QUESTIONS_MAX });
+  if (servers !== undefined) resolver.setServers(servers);
   const underway = new Map<string, Promise<readonly string[]>>();
   return (host) => {
     const resolving = underway.get(host) ?? resolveWith(resolver, host);

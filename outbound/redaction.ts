@@ -3,6 +3,9 @@
 
 const HIDDEN = '***';
 
+/** So far beyond the end of what is kept a secret is looked for, in bytes. */
+const SECRET_BYTES_MAX = 32 * 1024;
+
 /** Replaces every secret of a configuration by `***`, in the forms in which it may be written. */
 export class Redaction {
   readonly #text: RegExp | undefined;
@@ -35,9 +38,10 @@ export class Redaction {
     body: string | Uint8Array,
     bytesMax: number,
   ): { readonly body: string; readonly isCut: boolean } {
+    const bytes = Buffer.from(body as Uint8Array);
+    const isCut = bytes.length > bytesMax;
     // One character per byte, so that places in the text are places in the body.
-    const text = Buffer.from(body as Uint8Array).toString('latin1');
-    const isCut = text.length > bytesMax;
+    const text = bytes.toString('latin1', 0, bytesMax + SECRET_BYTES_MAX);
     let redacted = '';
     let end = 0;
     for (const { 0: found, index } of this.#bytes ? text.matchAll(this.#bytes) : []) {

@@ -7,6 +7,7 @@ import type { Agent, Dispatcher } from 'undici';
 import { checkUrl, type AllowRules } from './addresses.ts';
 import { toResult } from './answer.ts';
 import { toWords, UNFORESEEN } from './failures.ts';
+import { mergeHeaders } from './headers.ts';
 import { createResolve, type Resolve } from './lookup.ts';
 import type { OutboundRequest, SendResult, Transport } from './transport.ts';
 
@@ -51,9 +52,9 @@ export function createWebhookTransport(options: WebhookOptions): Transport {
       }
     },
     async close() {
-      const agent = await opened;
+      const closing = opened;
       opened = undefined;
-      await agent?.destroy();
+      await (await closing)?.destroy();
     },
   };
 }
@@ -63,13 +64,15 @@ export function toSentHeaders({
   headers,
   body,
 }: Pick<OutboundRequest, 'headers' | 'body'>): Record<string, string> {
-  return {
-    Accept: '*/*',
-    'Accept-Encoding': 'identity',
-    Connection: 'keep-alive',
-    'Content-Length': String(body.byteLength),
-    ...headers,
-  };
+  return mergeHeaders(
+    {
+      Accept: '*/*',
+      'Accept-Encoding': 'identity',
+      Connection: 'keep-alive',
+      'Content-Length': String(body.byteLength),
+    },
+    headers,
+  );
 }
 
 async function exchange(agent: Agent, url: URL, request: OutboundRequest): Promise<SendResult> {

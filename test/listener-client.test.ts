@@ -29,8 +29,9 @@ describe('without a worker', () => {
     const creating = Array.from({ length: 4 }, () => listeners.create(definition));
     const created = await Promise.allSettled(creating);
     for (const result of created) {
-      const { name } = (result as PromiseRejectedResult).reason as Error;
+      const { name, message } = (result as PromiseRejectedResult).reason as Error;
       assert.equal(name, 'ListenerSilentError');
+      assert.match(message, /^listener "alone(-\d)?" is created, and subscribes once a worker/);
     }
     const ids = ['alone', 'alone-2', 'alone-3', 'alone-4'];
     for (const id of ids) assert.equal((await listeners.find(id)).status, 'active');

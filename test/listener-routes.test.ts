@@ -91,6 +91,25 @@ describe('POST /listeners', () => {
   }
 });
 
+test('a listener that its source can not take is 409, and is gone', async () => {
+  const { ask } = listening;
+  // Each costs what every event has to be held against.
+  const filter = "data.body.json.a.matches('x.*y')";
+  const given = { source: 'hooks', filter, url: 'https://costly.example/' };
+  const statuses = new Set<number>();
+  for (let n = 0; n < 105 && !statuses.has(409); n += 1) {
+    const { status, body } = await ask('POST', '/api/v1/listeners', {
+      ...given,
+      id: `costly-${n}`,
+    });
+    statuses.add(status);
+    if (status !== 409) continue;
+    assert.match(String(body.detail), /hooks/);
+    assert.equal((await listening.get(`/api/v1/listeners/costly-${n}`)).status, 'removed');
+  }
+  assert.deepEqual([...statuses], [201, 409]);
+});
+
 describe('/listeners/{id}', () => {
   test('PATCH changes what is given, and leaves the rest', async () => {
     const { post, ask, get } = listening;

@@ -8,6 +8,7 @@ import { createServer as createTlsServer } from 'node:https';
 import { after, describe, test } from 'node:test';
 
 import { checkUrl, isReachable, toAllowRules, type AllowOptions } from '../outbound/addresses.ts';
+import { createAgent } from '../outbound/agent.ts';
 import { AddressError } from '../outbound/errors.ts';
 import { closeTransports } from '../outbound/outbound.ts';
 import { makeAttempt } from '../outbound/attempt.ts';
@@ -340,6 +341,24 @@ describe('a connection', () => {
       const definition = toDefinition({ url }, { sources: SOURCES, outbound: before });
       const record = await attemptOf(now, { url: receiver.url }, { definition });
       assert.match(record.message, /^the address of .* is not allowed$/, host);
+    }
+    assert.equal(receiver.connections, 0);
+  });
+
+  test('is not made to them either by a client that checks no url', async () => {
+    const receiver = await startReceiver();
+    const agent = createAgent({ rules: toAllowRules(HERE), resolve: resolving(['127.0.0.2']) });
+    try {
+      for (const host of ['127.0.0.2', '2130706434', '[::ffff:7f00:2]', '[::1]', 'hooks.example']) {
+        const asking = agent.request({
+          origin: `http://${host}:${receiver.port}`,
+          path: '/',
+          method: 'POST',
+        });
+        await assert.rejects(asking, isAddressError(/^the address is not allowed$/), host);
+      }
+    } finally {
+      await agent.destroy();
     }
     assert.equal(receiver.connections, 0);
   });

@@ -266,11 +266,13 @@ describe('the record of an attempt', () => {
       headers: {
         authorization: { secret: 'CRM_TOKEN', prefix: 'Bearer ' },
         'user-agent': 'shop/1',
+        accept: 'text/plain',
       },
     });
     assert.equal(receiver.seen[0]?.method, 'PUT');
     assert.equal(receiver.seen[0]?.headers.authorization, 'Bearer abc123-token');
     assert.equal(receiver.seen[0]?.headers['user-agent'], 'shop/1');
+    assert.equal(receiver.seen[0]?.headers.accept, 'text/plain');
     assert.equal(record.request.headers.authorization, 'Bearer ***');
   });
 
