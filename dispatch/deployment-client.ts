@@ -13,6 +13,7 @@ import type { ListenerDefinition } from '../events/listener.ts';
 import {
   deployUpdate,
   type Deployed,
+  type DeployedListener,
   type DeploymentInput,
   type DeploymentMemo,
   type DeployRequest,
@@ -22,12 +23,16 @@ import {
   deploymentWorkflowId,
   listenerTaskQueue,
 } from '../workflows/listener-messages.ts';
-import { describeExecution } from './describe-execution.ts';
+import { describeExecution, isOpenStatus } from './describe-execution.ts';
 import { DeployError, ListenerSilentError } from './errors.ts';
 import { decodeMemo } from './listener-calls.ts';
+import { ListenerClient } from './listener-client.ts';
 
 /** How long a deployment may take. It goes on all the same. */
 const DEPLOY_MS_MAX = 120_000;
+
+/** How many listeners one page of a list has. */
+const PAGE = 500;
 
 const NOTHING: DeploymentMemo = { generation: 0, hash: '' };
 
@@ -50,12 +55,13 @@ export class DeploymentClient {
    * @throws ListenerSilentError if no worker has done it in time; it goes on once there is one
    */
   async deploy(definitions: readonly ListenerDefinition[]): Promise<Deployed> {
-    const input: DeploymentInput = { ...NOTHING, listeners: [] };
+    const input = await this.#firstInput();
+    const { generation, hash } = input;
     const startWorkflowOperation = new WithStartWorkflowOperation(DEPLOYMENT_WORKFLOW_TYPE, {
       workflowId: deploymentWorkflowId(this.#taskQueue),
       taskQueue: listenerTaskQueue(this.#taskQueue),
       args: [input],
-      memo: NOTHING,
+      memo: { generation, hash } satisfies DeploymentMemo,
       staticSummary: 'the listeners of the configuration',
       workflowIdConflictPolicy: 'USE_EXISTING',
     });
@@ -76,6 +82,26 @@ export class DeploymentClient {
         { cause: error },
       );
     }
+  }
+
+  /** Nothing or, if somebody has ended the workflow, the listeners that it had made. */
+  async #firstInput(): Promise<DeploymentInput> {
+    const described = await describeExecution(this.#client, deploymentWorkflowId(this.#taskQueue));
+    const info = described?.workflowExecutionInfo;
+    if (!info || isOpenStatus(info.status)) return { ...NOTHING, listeners: [] };
+    const memo = { ...NOTHING, ...(await decodeMemo<DeploymentMemo>(this.#client, info)) };
+    const client = new ListenerClient(this.#client, this.#taskQueue);
+    const listeners: DeployedListener[] = [];
+    let next: Uint8Array | null = null;
+    do {
+      const page = await client.list({}, { limit: PAGE, next });
+      for (const { id, definition, isStatic, isRetired = false } of page.listeners) {
+        const { name } = definition;
+        if (isStatic && !isRetired) listeners.push({ name, id, hash: digest(definition) });
+      }
+      next = page.next;
+    } while (next !== null);
+    return { ...memo, listeners };
   }
 
   /** Needs no worker. */

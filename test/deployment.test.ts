@@ -144,7 +144,21 @@ describe('a deployment (N-44)', () => {
     assert.equal((await continued.current()).generation, 1);
     const again = await continued.deploy(wanted);
     assert.deepEqual([again.generation, again.unchanged], [1, created]);
+    await continued.deploy([]);
     await app.client.workflow.getHandle(workflowId).terminate();
+  });
+
+  test('knows its listeners again when somebody has ended its workflow', async () => {
+    const { app } = listening;
+    const wanted = definitions({ name: 'n-o' }, { name: 'n-p' });
+    const { generation, created } = await deployment.deploy(wanted);
+    await until('visibility has them', async () => {
+      const page = await listening.get('/api/v1/listeners?status=active');
+      return (page.listeners as Body[]).length === 2;
+    });
+    await app.client.workflow.getHandle(deploymentWorkflowId(app.taskQueue)).terminate();
+    const again = await deployment.deploy(wanted);
+    assert.deepEqual([again.generation, again.created, again.unchanged], [generation, [], created]);
   });
 
   test('is durable: a worker that comes later makes it', async () => {

@@ -84,6 +84,9 @@ describe('npm start', () => {
     const first = project.start();
     await first.prints(/^listeners deployed: created crm$/m);
     await first.curlLine();
+    const [, api = ''] = /^management +(\S+)$/m.exec(first.output) ?? [];
+    const crm = (await (await fetch(`${api}/listeners/crm`)).json()) as Record<string, unknown>;
+    assert.deepEqual([crm.status, crm.isStatic, crm.deliveries], ['active', true, 0]);
     first.kill('SIGINT');
     assert.equal(await first.exitCode, 0);
     await project.write('nextevent.config.ts', configWithListener('https://two.example/'));
