@@ -13,8 +13,9 @@ import { receivedBy, startCollecting } from './received.ts';
 
 const KIB = 1024;
 
-/** How many requests are on their way at once. */
-const SENDERS = 48;
+/** How many requests are on their way at once: small ones, and large ones. */
+const SENDERS = 240;
+const LARGE_SENDERS = 48;
 
 describe('Without a worker', () => {
   let server: TestServer;
@@ -55,7 +56,7 @@ describe('Without a worker', () => {
       await leaveAlone(app, 'large');
       const ids = Array.from({ length: 300 }, (_, n) => `event ${n}`);
       const filling = 'x'.repeat(500 * KIB);
-      await sideBySide(ids.entries(), SENDERS, async ([n, id]) => {
+      await sideBySide(ids.entries(), LARGE_SENDERS, async ([n, id]) => {
         const body = { share: n % collecting.length, filling };
         const posted = await post(app.ingress.url, { source: 'large', id, body });
         assert.deepEqual([posted.status, posted.queued], [202, true]);

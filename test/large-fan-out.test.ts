@@ -10,12 +10,13 @@ import type { Progress } from '../activities/backlog.ts';
 import { sideBySide } from '../dispatch/side-by-side.ts';
 import { SourceClient } from '../dispatch/source-client.ts';
 import { FAN_OUT_MAX } from '../dispatch/source-dispatcher.ts';
+import { readSubscriptions } from '../dispatch/source-reading.ts';
 import { webhook } from '../ingress/sources/webhook.ts';
 import { startIngress } from '../testing/ingress.ts';
 import { sourceWorkflowId } from '../workflows/messages.ts';
 import { farFrom } from './far.ts';
 import { post, startProcess, startServer, until, type TestServer } from './harness.ts';
-import { count, heldBy, historyOf } from './observe.ts';
+import { count, historyOf } from './observe.ts';
 import { resultOf } from './received.ts';
 import type { Received } from './workflows/listening.ts';
 
@@ -49,8 +50,9 @@ describe('An event for very many', { timeout: 600_000 }, () => {
       const handles = await startMasses();
       await startOne('listen', { subscriptions: [['aside', '']], count: 1_000_000 }, 'aside');
       await untilHeld('aside', 1);
-      const { subscriptions } = await heldBy(server.client, 'masses');
-      const places = subscriptions.toSorted((one, other) => one.seq - other.seq);
+      const source = new SourceClient(server.client);
+      const { subscriptions } = await readSubscriptions(source, 'masses');
+      const places = [...subscriptions].toSorted((one, other) => one.seq - other.seq);
       const last = handles.get(places.at(-1)?.workflowId ?? '');
       assert.ok(last !== undefined);
 

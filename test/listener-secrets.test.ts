@@ -6,7 +6,6 @@ import { after, before, test } from 'node:test';
 import type { WorkflowHandle } from '@temporalio/client';
 import { Webhook } from 'standardwebhooks';
 
-import { deliveryWorkflowId } from '../workflows/listener-messages.ts';
 import { startApp, startServer, type TestApp, type TestServer } from './harness.ts';
 import { startListener, TO_THIS_MACHINE } from './listeners.ts';
 import { deliver } from './observe.ts';
@@ -51,7 +50,7 @@ test('a secret is in no history, memo or answer, even if the receiver says it ba
     assert.equal(headers.authorization, `Bearer ${TOKEN}`);
     new Webhook(KEY).verify(body, headers as Record<string, string>);
   }
-  const stored = app.client.workflow.getHandle(deliveryWorkflowId(listener.id, 1));
+  const stored = await listener.stored(1);
   await stored.result();
   const handles = [
     listener.handle,

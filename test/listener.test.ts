@@ -109,7 +109,7 @@ describe('a listener', () => {
       delivery?.attempts.map(({ activityId }) => activityId),
       ['1/1', '1/2', '1/3'],
     );
-    const stored = app.client.workflow.getHandle(deliveryWorkflowId(listener.id, 1));
+    const stored = await listener.stored(1);
     assert.deepEqual(await stored.result(), delivery);
     const memo = (await stored.describe()).memo as DeliveryMemo | undefined;
     assert.equal(memo?.delivery.status, 'successful');
@@ -177,7 +177,7 @@ describe('a listener', () => {
     assert.equal(memo?.status, 'inactive');
     assert.equal(memo.statusMessage, 'Delivery suspended due to too many delivery failures.');
     // A failed delivery is a failed workflow, with its message.
-    const failed = app.client.workflow.getHandle(deliveryWorkflowId(listener.id, 6));
+    const failed = await listener.stored(6);
     await assert.rejects(failed.result(), (error: unknown) => {
       assert.ok(error instanceof WorkflowFailedError);
       assert.ok(error.cause instanceof ApplicationFailure);
@@ -205,7 +205,7 @@ describe('a listener', () => {
     assert.deepEqual(await listener.redeliver(1), [2]);
     const [again] = await listener.untilDelivered('successful');
     assert.deepEqual([again?.number, again?.redeliveryOf, again?.eventId], [2, 1, 'missed']);
-    const workflow = app.client.workflow.getHandle(deliveryWorkflowId(listener.id, 2));
+    const workflow = await listener.stored(2);
     assert.deepEqual(await workflow.result(), again);
     assert.deepEqual(receiver.ids, ['missed']);
     // Also what was delivered before, and is stored nowhere.
@@ -317,13 +317,12 @@ describe('a listener', () => {
     const listener = await listening(receiver, { sources: ['removed'], retryMs: [600_000] });
     await deliver(app, 'removed', {});
     await listener.untilDelivered('pending');
-    await until('it is stored', () => describes(deliveryWorkflowId(listener.id, 1)));
+    const stored = await listener.stored(1);
     const { changed, listener: view } = await listener.remove();
     assert.deepEqual([changed, view.status, view.pending], [true, 'removed', 0]);
     await listener.handle.result();
-    await assert.rejects(
-      app.client.workflow.getHandle(deliveryWorkflowId(listener.id, 1)).result(),
-      (error: WorkflowFailedError) => /the listener was removed/.test(error.cause?.message ?? ''),
+    await assert.rejects(stored.result(), (error: WorkflowFailedError) =>
+      /the listener was removed/.test(error.cause?.message ?? ''),
     );
     const memo = (await listener.handle.describe()).memo as ListenerMemo | undefined;
     assert.equal(memo?.status, 'removed');
@@ -377,7 +376,7 @@ describe('a listener', () => {
     const text = 'x'.repeat(60_000);
     const ids = Array.from({ length: 12 }, (_, index) => `x${index}`);
     for (const id of ids) await deliver(app, 'large', { text }, id);
-    await until('the last is stored', () => describes(deliveryWorkflowId(listener.id, 12)));
+    await listener.stored(12);
     isOpen = true;
     await listener.untilDelivered('successful', ids.length);
     assert.deepEqual(new Set(receiver.ids), new Set(ids));
@@ -398,7 +397,7 @@ describe('a listener', () => {
     const listener = await listening(receiver, { sources: ['reset'], retryMs: [600_000] });
     await deliver(app, 'reset', {}, 'before');
     await listener.untilDelivered('pending');
-    await until('it is stored', () => describes(deliveryWorkflowId(listener.id, 1)));
+    await listener.stored(1);
     await reset(listener);
     receiver.react = () => 200;
     await deliver(app, 'reset', {}, 'after');
@@ -459,16 +458,6 @@ describe('a listener', () => {
       requestId: randomUUID(),
       workflowTaskFinishEventId: finished?.eventId ?? null,
     });
-  }
-
-  async function describes(workflowId: string): Promise<boolean> {
-    return app.client.workflow
-      .getHandle(workflowId)
-      .describe()
-      .then(
-        () => true,
-        () => false,
-      );
   }
 });
 

@@ -11,6 +11,7 @@ import {
   changeListenerUpdate,
   deactivateListenerUpdate,
   deliveriesQuery,
+  deliveryWorkflowId,
   LISTENER_WORKFLOW_TYPE,
   listenerQuery,
   listenerReadyUpdate,
@@ -54,8 +55,10 @@ export class TestListener {
   readonly id: string;
   readonly definition: ListenerDefinition;
   readonly handle: WorkflowHandle;
+  readonly #client: Client;
 
   constructor(client: Client, id: string, definition: ListenerDefinition) {
+    this.#client = client;
     this.id = id;
     this.definition = definition;
     this.handle = client.workflow.getHandle(listenerWorkflowId(id));
@@ -101,6 +104,15 @@ export class TestListener {
       const found = all.filter((delivery) => delivery.status === status);
       return found.length >= count && found;
     });
+  }
+
+  /** The workflow of a delivery, once it is there: the listener goes on before. */
+  async stored(number: number): Promise<WorkflowHandle> {
+    const handle = this.#client.workflow.getHandle(deliveryWorkflowId(this.id, number));
+    await until(`delivery ${number} of ${this.id} is stored`, () =>
+      handle.describe().catch(() => undefined),
+    );
+    return handle;
   }
 }
 

@@ -457,9 +457,11 @@ const COMPLETED = 'workflow_execution_completed';
 const END = [...UNREGISTERED, ...TASK, COMPLETED];
 const SIGNALS_AND_TASKS = [...TASK, 'workflow_execution_signaled', COMPLETED];
 
-/** What follows the registration, which is a marker. */
+/** What follows the registration; before it, a query may have cost a task. */
 function sinceSubscribed(history: readonly string[]): readonly string[] {
-  return history.slice(history.indexOf('marker_recorded') + 1);
+  const shown = history.indexOf(SOURCES_SHOWN);
+  assert.notEqual(shown, -1);
+  return history.slice(shown);
 }
 
 function readEvent({ data }: Event<WebhookData>): Promise<Reading> {

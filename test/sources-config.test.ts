@@ -51,7 +51,7 @@ describe('a source is not made', () => {
     ['apiKey', { key: 'k', header: ':' }, /^apiKey: header is ":"/],
     ['env', 'GITHUB-SECRET', /^env: "GITHUB-SECRET" is not the name of an environment variable$/],
     ['defineSource', { kind: '' }, /^defineSource: kind is empty$/],
-    ['defineSource', { kind: 'a' }, /^defineSource: toEvents is not a function$/],
+    ['defineSource', { kind: 'a', verify: 'none' }, /^defineSource: toEvents is not a function$/],
     ['defineSource', { kind: 'a', toEvents() {} }, /^defineSource: verify is neither/],
   ];
   for (const [name, options, message] of refusals) {
