@@ -2,11 +2,11 @@
 // own as in production, and this one, which sends, and whose clock measures everything.
 
 import { randomUUID } from 'node:crypto';
-import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import type { Client } from '@temporalio/client';
+import { Agent, request } from 'undici';
 
 import { sideBySide } from '../dispatch/side-by-side.ts';
 import { SourceClient } from '../dispatch/source-client.ts';
@@ -173,7 +173,7 @@ export class Poster {
   repeated = 0;
 
   constructor(connections: number) {
-    this.#agent = new Agent({ keepAlive: true, maxSockets: connections });
+    this.#agent = new Agent({ connections });
   }
 
   /** Rejects for any answer but a 2xx and a 503. */
@@ -189,23 +189,14 @@ export class Poster {
   }
 
   close(): void {
-    this.#agent.destroy();
+    void this.#agent.destroy();
   }
 
-  #post({ url, body }: Post, id: string) {
-    const headers = {
-      'content-type': 'application/json',
-      'content-length': Buffer.byteLength(body),
-      'idempotency-key': id,
-    };
-    const options = { method: 'POST', agent: this.#agent, headers };
-    return new Promise<{ status: number; retryAfterSeconds: number }>((resolve, reject) => {
-      const posting = request(url, options, (response) => {
-        const status = response.statusCode ?? 0;
-        const retryAfterSeconds = Number(response.headers['retry-after'] ?? 1);
-        response.on('end', () => resolve({ status, retryAfterSeconds })).resume();
-      });
-      posting.on('error', reject).end(body);
-    });
+  async #post({ url, body }: Post, id: string) {
+    const headers = { 'content-type': 'application/json', 'idempotency-key': id };
+    const response = await request(url, { method: 'POST', dispatcher: this.#agent, headers, body });
+    await response.body.dump();
+    const retryAfterSeconds = Number(response.headers['retry-after'] ?? 1);
+    return { status: response.statusCode, retryAfterSeconds };
   }
 }

@@ -189,7 +189,7 @@ function pathOf(listener: string, delivery?: number): string {
 /** There is nothing at any other place, and 404 says so. */
 function placeInPath() {
   return z.preprocess(
-    (text) => (typeof text === 'string' && /^[1-9]\d{0,14}$/.test(text) ? Number(text) : text),
-    z.int('must be a whole number from 1').min(1),
+    (text) => (typeof text === 'string' && /^[1-9]\d*$/.test(text) ? Number(text) : text),
+    z.int('must be a whole number from 1').min(1).max(Number.MAX_SAFE_INTEGER),
   );
 }
