@@ -47,7 +47,7 @@ export const CALL_MS_MAX = 2_000;
 const ATTEMPT_MS_MAX = 1_500;
 
 /** How long a query may take. Past it, nobody is there to answer in time. */
-export const QUERY_MS_MAX = 350;
+export const QUERY_MS_MAX = 250;
 
 /**
  * At so many events in the history of its run a source takes no more events into its backlog:

@@ -29,10 +29,10 @@ export const FAN_OUT_MAX = 256;
  * longer: otherwise a source with steady traffic would never be without one again. It is about as
  * long as the way through the backlog takes on a busy machine.
  */
-const DRAIN_MS_MAX = 1_000;
+const DRAIN_MS_MAX = 2_000;
 
 /** How long ago the backlog has become shorter at the most, if somebody is at it. */
-const STILL_MS_MAX = 1_000;
+const STILL_MS_MAX = 2_000;
 
 /** How soon the source is looked at again for those that wait. */
 const LOOK_AGAIN_MS = 25;

@@ -42,6 +42,12 @@ export interface Reading {
 /** How long a reading for the ingress may take: an event is better off in the backlog then. */
 export const READING_MS_MAX = 400;
 
+/**
+ * ... and how long if the source is seen to change meanwhile: somebody is at work who will answer. In
+ * the backlog the event would be no sooner.
+ */
+const WORKING_MS_MAX = 1_000;
+
 /** How long to wait before the source is asked again when it was busy with another question. */
 const BUSY_MS = 15;
 
@@ -90,6 +96,8 @@ export class Subscribers {
   #idle = { look: '', until: Number.NEGATIVE_INFINITY };
   #reading: Promise<Reading> | undefined;
   #next: Promise<Reading> | undefined;
+  /** What the source had done last when somebody looked. */
+  #seen = '';
   /** What is being loaded in the background, and ends without a word, whatever comes of it. */
   #loading: Promise<void> | undefined;
 
@@ -164,7 +172,7 @@ export class Subscribers {
     const startedAt = performance.now();
     const asks = this.#asksBesideBacklog || this.#isInsistedOn;
     this.#isInsistedOn = false;
-    this.#reading = this.#read(startedAt + this.#readingMsMax, asks)
+    this.#reading = this.#read(startedAt, asks)
       .catch((error: unknown): Found => {
         return toFailureKind(error) === 'overloaded' ? { ...UNKNOWN, kind: 'overloaded' } : UNKNOWN;
       })
@@ -178,10 +186,13 @@ export class Subscribers {
   }
 
   /** Looks until it knows. Another process may be asking, or signals keep coming. */
-  async #read(deadline: number, asksBesideBacklog: boolean): Promise<Found> {
-    for (;;) {
+  async #read(startedAt: number, asksBesideBacklog: boolean): Promise<Found> {
+    let deadline = startedAt + this.#readingMsMax;
+    for (let before: string | undefined; ; before = this.#seen) {
       const found = await this.#look(deadline, asksBesideBacklog);
       if (found) return found;
+      const isAtWork = before !== undefined && before !== this.#seen;
+      if (isAtWork) deadline = Math.max(deadline, startedAt + WORKING_MS_MAX);
       if (performance.now() + BUSY_MS > deadline) return UNKNOWN;
       await sleep(BUSY_MS);
     }
@@ -210,6 +221,7 @@ export class Subscribers {
     if (this.#loading && !(await this.#isLoaded(deadline))) return UNKNOWN;
     // Only a worker changes these.
     const look = `${runId} ${memo?.version} ${memo?.backlog}`;
+    this.#seen = look;
     if (look === this.#idle.look && performance.now() < this.#idle.until) return UNKNOWN;
     try {
       return await this.#catchUp(deadline);
