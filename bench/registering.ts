@@ -16,7 +16,7 @@ import type { resumed } from './resumed.ts';
 import type { signalBareSource } from './signal-bare-source.ts';
 
 /** As the source workflow does. */
-const SIGNALS_PER_RUN = 1_000;
+const SIGNALS_PER_RUN = 250;
 
 const activities = proxyLocalActivities<{
   resumed: typeof resumed;

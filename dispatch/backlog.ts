@@ -18,6 +18,12 @@ export const LEAVE_MS = 300;
 /** How many events one signal puts into the backlog. */
 const ENTRIES_MAX = 500;
 
+/**
+ * How soon such a signal follows another: each keeps the source from what it has to do, and those that
+ * come while it does something are kept, up to a hundred.
+ */
+const ENTRIES_EVERY_MS = 100;
+
 /** How many events, and how many bytes of JSON, one workflow stores; or one event. */
 const STORED_MAX = 64;
 const STORED_BYTES_MAX = 512 * 1024;
@@ -37,6 +43,7 @@ export class BacklogWriter {
     });
     this.#entries = new Batches({
       count: () => ENTRIES_MAX,
+      everyMs: ENTRIES_EVERY_MS,
       send: async (entries) => {
         await client.accept(source, entries);
         return performance.now();

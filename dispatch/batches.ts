@@ -1,5 +1,7 @@
 // Items that wait while others are on their way, and go together after them.
 
+import { sleep } from './failures.ts';
+
 interface Waiting<Item, Result> {
   readonly item: Item;
   readonly resolve: (result: Result) => void;
@@ -10,6 +12,12 @@ export interface BatchOptions<Item, Result> {
   /** How many of those that wait go together, oldest first: at least one. */
   readonly count: (waiting: readonly Item[]) => number;
   readonly send: (items: readonly Item[]) => Promise<Result>;
+  /**
+   * How long after one batch the next follows at the soonest, in milliseconds.
+   *
+   * @default as soon as the one before is there
+   */
+  readonly everyMs?: number;
 }
 
 /** Sends one batch at a time, in the order of the calls. */
@@ -31,8 +39,10 @@ export class Batches<Item, Result> {
   }
 
   async #sendAll(): Promise<void> {
+    const { everyMs = 0 } = this.#options;
     this.#sending = true;
     while (this.#waiting.length > 0) {
+      const sentAt = performance.now();
       const count = this.#options.count(this.#waiting.map(({ item }) => item));
       const batch = this.#waiting.splice(0, count);
       try {
@@ -41,6 +51,8 @@ export class Batches<Item, Result> {
       } catch (error) {
         for (const { reject } of batch) reject(error);
       }
+      const restMs = sentAt + everyMs - performance.now();
+      if (restMs > 0) await sleep(restMs);
     }
     this.#sending = false;
   }

@@ -33,12 +33,18 @@ import { Source } from './source-state.ts';
 
 /**
  * After this many signals, or events in its history, a run continues as new. The server would
- * let it have ten times more. But a signal that comes while the last task of a run is on its
- * way makes that task be done again, with a replay of the whole run, and until then the server
- * refuses every signal: the shorter the run, the shorter is that.
+ * let it have forty times more. But whoever takes over from a worker that is gone replays the run,
+ * and so does who was told of a signal while the last task of a run was on its way; the server
+ * refuses all signals meanwhile, or keeps them. Of those it keeps a hundred, and then has the
+ * task begun anew: a run that takes longer to replay than a hundred signals to come gets no
+ * further for as long as they come. So the shorter the run, the better.
  */
-export const SIGNALS_PER_RUN = 1_000;
-const HISTORY_EVENTS_PER_RUN = 2_500;
+export const SIGNALS_PER_RUN = 250;
+const HISTORY_EVENTS_PER_RUN = 750;
+
+/** Those of runs that were begun by an older version. */
+const OLD_SIGNALS_PER_RUN = 1_000;
+const OLD_HISTORY_EVENTS_PER_RUN = 2_500;
 
 /** ... or after so many bytes of history: at 50 MiB the server ends it. */
 const HISTORY_BYTES_PER_RUN = 8 * 1024 * 1024;
@@ -106,7 +112,7 @@ export function nexteventSource(input: SourceInput): Promise<void> {
 
 async function runSource(input: SourceInput): Promise<void> {
   const source = new Source(input.state);
-  const run = new Run(input.signalsPerRun ?? SIGNALS_PER_RUN, source.carriedBytes);
+  const run = new Run(input.signalsPerRun, source.carriedBytes);
   const takesCare = patched('takes-care');
   run.hasSegments = patched('segments');
   run.keepsLittle = patched('keeps-little');
@@ -182,10 +188,10 @@ class Run {
   hasSegments = false;
   /** Neither that, nor in one that kept more. */
   keepsLittle = false;
-  readonly #signalsMax: number;
+  readonly #signalsMax: number | undefined;
   readonly #givenBytes: number;
 
-  constructor(signalsMax: number, givenBytes: number) {
+  constructor(signalsMax: number | undefined, givenBytes: number) {
     this.#signalsMax = signalsMax;
     this.#givenBytes = givenBytes;
   }
@@ -206,7 +212,10 @@ class Run {
     if (this.signals >= SIGNALS_PER_RUN_MAX) return true;
     if (this.keepsLittle && historySize >= HISTORY_BYTES_PER_RUN_MAX) return true;
     const isLarge = this.hasSegments && historySize >= HISTORY_BYTES_PER_RUN;
-    const isLong = this.signals >= this.#signalsMax || historyLength >= HISTORY_EVENTS_PER_RUN;
+    const [signals, events] = this.keepsLittle
+      ? [SIGNALS_PER_RUN, HISTORY_EVENTS_PER_RUN]
+      : [OLD_SIGNALS_PER_RUN, OLD_HISTORY_EVENTS_PER_RUN];
+    const isLong = this.signals >= (this.#signalsMax ?? signals) || historyLength >= events;
     return (isLong || isLarge || this.#isRelieved(source)) && !isBusy;
   }
 
