@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 
 import { StartError } from '../dev/errors.ts';
 import type { AttemptRecord, Delivery } from '../events/listener.ts';
-import { ask, DEFAULT_URL, ENVIRONMENT, toTable } from './management.ts';
+import { ask, toTable, withApi, type ApiOptions } from './management.ts';
 
 /** How many are listed, if nothing else is asked for. */
 const LIMIT_DEFAULT = '20';
@@ -27,17 +27,12 @@ Examples:
 What is delivered again is a delivery of its own, with the same webhook-id.
 `;
 
-interface UrlOption {
-  readonly url: string;
-  readonly json?: boolean;
-}
-
-interface ListOptions extends UrlOption {
+interface ListOptions extends ApiOptions {
   readonly status?: string;
   readonly limit: string;
 }
 
-interface RedeliverOptions extends UrlOption {
+interface RedeliverOptions extends ApiOptions {
   readonly since?: string;
   readonly status?: string;
 }
@@ -48,12 +43,7 @@ export function createDeliveryCommand(): Command {
     .description('see what was delivered to a listener, and deliver it again')
     .helpCommand(false);
   const add = (name: string, description: string): Command =>
-    command
-      .command(name)
-      .description(description)
-      .option('--url <url>', 'the management API of an ingress', DEFAULT_URL)
-      .option('--json', 'print JSON')
-      .addHelpText('after', ENVIRONMENT);
+    withApi(command.command(name).description(description));
   const statuses = ['pending', 'successful', 'failed', 'skipped'];
   add('list', 'list what is pending, and the newest that is not, newest first')
     .argument('<listener>')
@@ -87,7 +77,7 @@ async function list(listener: string, { url, json, status, limit }: ListOptions)
 async function show(
   listener: string,
   number: string,
-  ...[attempt, { url }]: [attempt: string | undefined, options: UrlOption]
+  ...[attempt, { url }]: [attempt: string | undefined, options: ApiOptions]
 ): Promise<void> {
   const path = `/deliveries/${encodeURIComponent(number)}`;
   const delivery = await ask<Delivery>(at(url, listener, path));

@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 
 import { StartError } from '../dev/errors.ts';
 import type { HeaderValue, ListenerDefinition, ListenerStatus } from '../events/listener.ts';
-import { ask, DEFAULT_URL, ENVIRONMENT, toTable } from './management.ts';
+import { ask, toTable, withApi, type ApiOptions } from './management.ts';
 
 /** How many listeners one request asks for. */
 const PAGE = 500;
@@ -24,12 +24,7 @@ A secret is one that the configuration names in \`outbound.secrets\`: its value 
 /** What a listener of workflows and activities will be given as: not an address, but what of which. */
 const LIFECYCLE = new Set(['task', 'execution']);
 
-interface UrlOption {
-  readonly url: string;
-  readonly json?: boolean;
-}
-
-interface DefinitionOptions extends UrlOption {
+interface DefinitionOptions extends ApiOptions {
   readonly id?: string;
   readonly name?: string;
   readonly to?: string;
@@ -51,7 +46,7 @@ interface DefinitionOptions extends UrlOption {
   readonly failuresMax?: string;
 }
 
-interface ListOptions extends UrlOption {
+interface ListOptions extends ApiOptions {
   readonly owner?: string;
   readonly source?: string;
   readonly status?: ListenerStatus;
@@ -75,12 +70,7 @@ export function createListenerCommand(): Command {
     .description('create, list and change listeners: where events are delivered to')
     .helpCommand(false);
   const add = (name: string, description: string): Command =>
-    command
-      .command(name)
-      .description(description)
-      .option('--url <url>', 'the management API of an ingress', DEFAULT_URL)
-      .option('--json', 'print JSON')
-      .addHelpText('after', ENVIRONMENT);
+    withApi(command.command(name).description(description));
   withDefinition(add('add', 'create a listener; it gets what is posted from then on'))
     // With more than an address, it is the form for workflows and activities.
     .argument('<to...>', 'the address that events are delivered to')
@@ -164,7 +154,7 @@ async function list({ url, json, ...filter }: ListOptions): Promise<void> {
   else console.log(found.length === 0 ? 'there are no listeners' : toTable(HEAD, found.map(toRow)));
 }
 
-async function show(id: string, { url }: UrlOption): Promise<void> {
+async function show(id: string, { url }: ApiOptions): Promise<void> {
   console.log(JSON.stringify(await ask(at(url, id)), undefined, 2));
 }
 
@@ -173,24 +163,24 @@ async function change(id: string, options: DefinitionOptions): Promise<void> {
   print(await ask<Changed>(at(options.url, id), asked), options);
 }
 
-async function remove(id: string, options: UrlOption): Promise<void> {
+async function remove(id: string, options: ApiOptions): Promise<void> {
   print(await ask<Changed>(at(options.url, id), { method: 'DELETE' }), options);
 }
 
-async function activate(id: string, options: UrlOption): Promise<void> {
+async function activate(id: string, options: ApiOptions): Promise<void> {
   print(await ask<Changed>(at(options.url, id, '/activate'), { method: 'POST' }), options);
 }
 
 async function deactivate(
   id: string,
-  { reason, ...options }: UrlOption & { readonly reason?: string },
+  { reason, ...options }: ApiOptions & { readonly reason?: string },
 ): Promise<void> {
   const url = at(options.url, id, '/deactivate');
   if (reason !== undefined) url.searchParams.set('reason', reason);
   print(await ask<Changed>(url, { method: 'POST' }), options);
 }
 
-function print(answer: Changed, { json }: UrlOption): void {
+function print(answer: Changed, { json }: ApiOptions): void {
   if (json) console.log(JSON.stringify(answer));
   else {
     const { id, status, statusMessage } = answer.listener;

@@ -1,15 +1,31 @@
 // The management API of an ingress, as commands ask it, and tables of what it answers.
 
+import type { Command } from 'commander';
+
 import { StartError } from '../dev/errors.ts';
 
 /** Where the management API of an ingress is that nobody has told otherwise. */
-export const DEFAULT_URL = `http://127.0.0.1:${process.env.MANAGEMENT_PORT || 9088}`;
+const DEFAULT_URL = `http://127.0.0.1:${process.env.MANAGEMENT_PORT || 9088}`;
 
 /** What the help of such a command says of its environment. */
-export const ENVIRONMENT = `
+const ENVIRONMENT = `
 Environment:
   NEXTEVENT_API_KEY  a key of role reader or admin, where the ingress has such keys
 `;
+
+/** What every command is told that asks it. */
+export interface ApiOptions {
+  readonly url: string;
+  readonly json?: boolean;
+}
+
+/** Gives a command the options of all that ask the management API. */
+export function withApi(command: Command, json = 'print JSON'): Command {
+  return command
+    .option('--url <url>', 'the management API of an ingress', DEFAULT_URL)
+    .option('--json', json)
+    .addHelpText('after', ENVIRONMENT);
+}
 
 /** What is asked, if not for what is there. */
 export interface Asking {

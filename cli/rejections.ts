@@ -1,17 +1,15 @@
 import { Command } from 'commander';
 
 import type { Rejection } from '../ingress/rejections.ts';
-import { ask, DEFAULT_URL, ENVIRONMENT, toTable } from './management.ts';
+import { ask, toTable, withApi, type ApiOptions } from './management.ts';
 
 /** How many are listed, if nothing else is asked for. */
 const LIMIT_DEFAULT = '20';
 
 const HEAD = ['at', 'source', 'reason', 'status', 'from', 'request'];
 
-interface RejectionsOptions {
-  readonly url: string;
+interface RejectionsOptions extends ApiOptions {
   readonly limit: string;
-  readonly json?: boolean;
 }
 
 interface RejectionsAnswer {
@@ -20,13 +18,10 @@ interface RejectionsAnswer {
 
 /** `nextevent rejections` */
 export function createRejectionsCommand(): Command {
-  return new Command('rejections')
+  return withApi(new Command('rejections'), 'print one JSON object for each request')
     .description('list the last requests that an ingress refused, and why')
     .argument('[source]', 'to this source only')
-    .option('--url <url>', 'the management API of an ingress', DEFAULT_URL)
     .option('--limit <number>', 'at most so many', LIMIT_DEFAULT)
-    .option('--json', 'print one JSON object for each request')
-    .addHelpText('after', ENVIRONMENT)
     .action(list);
 }
 

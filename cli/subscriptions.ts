@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 
 import type { SubscriptionStatus } from '../dispatch/inspection.ts';
-import { ask, DEFAULT_URL, ENVIRONMENT, toTable } from './management.ts';
+import { ask, toTable, withApi, type ApiOptions } from './management.ts';
 
 /** How many subscriptions one request asks for. */
 const PAGE = 500;
@@ -10,11 +10,6 @@ const PAGE = 500;
 const CELL_LENGTH_MAX = 60;
 
 const HEAD = ['source', 'workflow', 'filter', 'since', 'received', 'unread', 'state'];
-
-interface SubscriptionsOptions {
-  readonly url: string;
-  readonly json?: boolean;
-}
 
 interface SourcesAnswer {
   readonly sources: ReadonlyArray<{ readonly name: string }>;
@@ -27,19 +22,13 @@ interface SubscriptionsAnswer {
 
 /** `nextevent subscriptions` */
 export function createSubscriptionsCommand(): Command {
-  return new Command('subscriptions')
+  return withApi(new Command('subscriptions'), 'print one JSON object for each subscription')
     .description('list who waits for what')
     .argument('[source]', 'of this source only')
-    .option('--url <url>', 'the management API of an ingress', DEFAULT_URL)
-    .option('--json', 'print one JSON object for each subscription')
-    .addHelpText('after', ENVIRONMENT)
     .action(list);
 }
 
-async function list(
-  source: string | undefined,
-  { url, json }: SubscriptionsOptions,
-): Promise<void> {
+async function list(source: string | undefined, { url, json }: ApiOptions): Promise<void> {
   const sources = source === undefined ? await sourcesAt(url) : [source];
   const found: SubscriptionStatus[] = [];
   for (const name of sources) found.push(...(await subscriptionsAt(url, name)));
