@@ -2,7 +2,7 @@
 // nothing where it is. Plain Node, because nothing is installed yet.
 
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -10,6 +10,13 @@ import { findTemporal, locateTemporal } from './find-temporal.mjs';
 
 const NODE_MIN = [20, 19];
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** What `npx nextevent` runs in a clone, which has nothing built: npm links no commands of its own. */
+const COMMAND = join(ROOT, 'node_modules', '.bin', 'nextevent');
+const COMMAND_TEXT = `#!/bin/sh
+root=$(cd "$(dirname "$0")/../.." && pwd)
+exec node --conditions=source --import "$root/node_modules/tsx/dist/loader.mjs" "$root/cli/main.ts" "$@"
+`;
 
 /** Held while something is installed; names the process that holds it. */
 const LOCK = join(ROOT, '.nextevent', 'setup.lock');
@@ -36,7 +43,7 @@ function checkNode() {
 }
 
 function isReady() {
-  return areDependenciesInstalled() && isTemporalThere();
+  return areDependenciesInstalled() && existsSync(COMMAND) && isTemporalThere();
 }
 
 function isTemporalThere() {
@@ -46,6 +53,7 @@ function isTemporalThere() {
 async function install() {
   // Another set-up may have done it while this one waited for the lock.
   if (!areDependenciesInstalled()) await installDependencies();
+  writeFileSync(COMMAND, COMMAND_TEXT, { mode: 0o755 });
   if (!isTemporalThere()) await findTemporal();
 }
 

@@ -176,6 +176,15 @@ describe('npm start', () => {
   });
 });
 
+describe('npx nextevent in a clone', () => {
+  test('runs what is not built, wherever it is called', async () => {
+    const { stdout } = await run(join(ROOT, 'node_modules/.bin/nextevent'), ['--help'], {
+      cwd: tmpdir(),
+    });
+    assert.match(stdout, /^Usage: nextevent /);
+  });
+});
+
 describe('npm run dev', () => {
   test('reloads changed workflows, and waits for a broken configuration to be mended', async () => {
     await using project = await makeProject({ workflows: FAULTY_ANSWER });
