@@ -25,6 +25,9 @@ import { ProcessVictim, ServerVictim, type Victim } from './victims.ts';
 /** How long everything may take to settle after the load. */
 const SETTLE_MS_MAX = 300_000;
 
+/** How often it says what it waits for then. */
+const TELL_EVERY_MS = 30_000;
+
 /** How long a source may take to drop a subscription of a workflow that is gone. */
 const CLEAN_MS_MAX = 30_000;
 const CLEAN_LOOK_MS = 1_000;
@@ -119,10 +122,12 @@ class ChaosRun {
       this.#load(),
     ]);
     log(`load and blows are over: ${blows.kills} kills, ${blows.stops} stops`);
+    const telling = setInterval(() => log(whoIsAwaited(victims)), TELL_EVERY_MS);
     await Promise.all(victims.map((victim) => victim.untilUp()));
     loading.abort();
     const late = setTimeout(() => reports.end(), SETTLE_MS_MAX);
     await living.finally(() => clearTimeout(late));
+    clearInterval(telling);
     await untilIdle(this.#sources, performance.now() + SETTLE_MS_MAX);
     return { ...blows, ...(await this.#check(places)) };
   }
@@ -177,4 +182,9 @@ class ChaosRun {
     await untilIdle(this.#sources, performance.now() + SETTLE_MS_MAX);
     return found.length;
   }
+}
+
+function whoIsAwaited(victims: readonly Victim[]): string {
+  const down = victims.filter(({ isUp }) => !isUp).map(({ name }) => name);
+  return down.length > 0 ? `waits for ${down.join(', ')} to start` : 'waits for subscribers to end';
 }
