@@ -28,6 +28,7 @@ import { EVENT_BYTES_MAX } from '../events/event.ts';
 import { createApp, createServer } from '../ingress/app.ts';
 import type { Rejection } from '../ingress/rejections.ts';
 import { Telemetry } from '../ingress/telemetry.ts';
+import { startIngress } from '../testing/ingress.ts';
 import { orders } from './own-handler.ts';
 import { receivedBy, resultOf, startCollecting } from './received.ts';
 
@@ -534,6 +535,27 @@ describe('On a real server, a handler', { timeout: 240_000 }, () => {
     await post('{"number":"end","total":1}');
     assert.deepEqual(await receivedBy(collecting), ['O-2']);
     await assert.rejects(project.client.workflow.getHandle('on-order/O-0').describe());
+  });
+
+  test('K-10: is known by the name of its source, and is another one under another name', async () => {
+    const collecting = await startCollecting(project, [['orders', '']]);
+    const renamed = await startIngress(temporal, {
+      sources: new Map([['renamed', orders]]),
+      triggers: [],
+    });
+    try {
+      const statuses: number[] = [];
+      for (const name of ['orders', 'renamed']) {
+        const body = JSON.stringify({ number: name, total: 1 });
+        const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body };
+        statuses.push((await fetch(`${renamed.url}/webhooks/${name}`, init)).status);
+      }
+      assert.deepEqual(statuses, [404, 204]);
+    } finally {
+      await renamed.stop();
+    }
+    await post('{"number":"end","total":1}');
+    assert.deepEqual(await receivedBy(collecting), []);
   });
 });
 
