@@ -123,11 +123,14 @@ class ChaosRun {
     ]);
     log(`load and blows are over: ${blows.kills} kills, ${blows.stops} stops`);
     const telling = setInterval(() => log(whoIsAwaited(victims)), TELL_EVERY_MS);
-    await Promise.all(victims.map((victim) => victim.untilUp()));
-    loading.abort();
-    const late = setTimeout(() => reports.end(), SETTLE_MS_MAX);
-    await living.finally(() => clearTimeout(late));
-    clearInterval(telling);
+    try {
+      await Promise.all(victims.map((victim) => victim.untilUp()));
+      loading.abort();
+      const late = setTimeout(() => reports.end(), SETTLE_MS_MAX);
+      await living.finally(() => clearTimeout(late));
+    } finally {
+      clearInterval(telling);
+    }
     await untilIdle(this.#sources, performance.now() + SETTLE_MS_MAX);
     return { ...blows, ...(await this.#check(places)) };
   }
