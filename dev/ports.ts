@@ -15,8 +15,25 @@ export class PortTakenError extends Error {
   }
 }
 
+/**
+ * Below the ports that systems give to outgoing connections: a server that is started again could
+ * not have its port back while such a connection lasts.
+ */
+const FREE_PORTS = { from: 20_000, count: 12_000 };
+
+/** How many of them are tried: a system can have set some aside. */
+const TRIES_MAX = 20;
+
 /** A port on which nothing listens. Another program can take it in the meantime. */
-export function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < TRIES_MAX; tries += 1) {
+    const port = FREE_PORTS.from + Math.floor(Math.random() * FREE_PORTS.count);
+    try {
+      return await listenOnce(port);
+    } catch {
+      // Another one, then.
+    }
+  }
   return listenOnce(0);
 }
 

@@ -19,7 +19,7 @@ import { findTemporal, locateTemporal } from '../scripts/find-temporal.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const NODE_OPTIONS = ['--conditions=source', '--import', import.meta.resolve('tsx')];
-const UNTIL_MS_MAX = 90_000;
+const UNTIL_MS_MAX = 240_000;
 const DAY_SECONDS = 24 * 60 * 60;
 
 const run = promisify(execFile);

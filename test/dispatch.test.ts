@@ -32,6 +32,7 @@ import {
   type TestApp,
   type TestServer,
 } from './harness.ts';
+import { untilIdle, untilKnown } from './observe.ts';
 import { receivedBy, resultOf, startCollecting } from './received.ts';
 import type { RaceResult } from './workflows/racing.ts';
 
@@ -68,6 +69,7 @@ describe('An event', () => {
     await withApp(server, source, async (app) => {
       const staying = await startCollecting(app, [[source, '']]);
       const gone = await startCollecting(app, [[source, '']]);
+      await untilKnown(app, source);
       await gone.terminate();
       const posted = await app.post(source, {}, 'one');
       assert.deepEqual([posted.status, posted.signalled, posted.queued], [202, 1, false]);
@@ -152,6 +154,8 @@ describe('An event', () => {
       const failures = new Map([[refusing.workflowId, grpcError(CODE.INVALID_ARGUMENT)]]);
       const dispatcher = dispatcherWith(app.client, source, { failures });
       try {
+        await until('it knows of the subscriptions', () => dispatcher.subscriptions());
+        await untilIdle(app, source);
         const { signalled, queued } = await dispatcher.dispatch(eventOf(source, 'one'));
         assert.deepEqual([signalled, queued], [1, false]);
         await dispatcher.dispatch(eventOf(source, 'end'));

@@ -179,7 +179,7 @@ describe('An event', { timeout: 300_000 }, () => {
   });
 });
 
-describe('Signals', { timeout: 120_000 }, () => {
+describe('Signals', { timeout: 300_000 }, () => {
   test('of one source for very many leave room for those of others', async () => {
     const far = await farFrom(server.address, ROUND_TRIP_MS);
     const connection = await connectWithoutRetry({ address: far.address });

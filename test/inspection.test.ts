@@ -25,7 +25,7 @@ import {
   type TestApp,
   type TestServer,
 } from './harness.ts';
-import { count, deliver, historyOf, startedBy, untilDispatched } from './observe.ts';
+import { count, deliver, historyOf, startedBy, untilDispatched, untilKnown } from './observe.ts';
 import { receivedBy, startCollecting } from './received.ts';
 
 const CLI = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
@@ -180,6 +180,7 @@ describe('The management API', () => {
       ['watched', "data.body.json.kind.name != 'a'"],
       ['watched', ''],
     ]);
+    await untilKnown(app, 'watched');
     // Its first filter can not be evaluated on this.
     assert.equal((await app.post('watched', { kind: 1 }, 'odd')).queued, false);
     await untilReceived(handle, 1);

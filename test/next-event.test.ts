@@ -63,7 +63,7 @@ after(async () => {
   await server.stop();
 });
 
-describe('nextEvent', { timeout: 120_000 }, () => {
+describe('nextEvent', { timeout: 300_000 }, () => {
   test('gives what the filter matches, in order, and nothing else', async () => {
     const source = aSource();
     const filter = "data.body.json.paid && event_type == 'post'";
@@ -253,7 +253,7 @@ describe('nextEvent', { timeout: 120_000 }, () => {
       const stoppedAt = Date.now();
       await handle.cancel();
       await assert.rejects(handle.result());
-      assert.ok(Date.now() - stoppedAt < 2_000, `it took ${Date.now() - stoppedAt} ms`);
+      assert.ok(Date.now() - stoppedAt < 10_000, `it took ${Date.now() - stoppedAt} ms`);
       assert.equal((await handle.describe()).status.name, 'CANCELLED');
     });
   }
@@ -348,7 +348,7 @@ describe('nextEvent', { timeout: 120_000 }, () => {
   });
 });
 
-describe('events', { timeout: 60_000 }, () => {
+describe('events', { timeout: 300_000 }, () => {
   test('gives one after the other until the loop is left, or none comes in time', async () => {
     const source = aSource();
     const handle = await startSubscribed('readEvents', source);
@@ -361,7 +361,7 @@ describe('events', { timeout: 60_000 }, () => {
   });
 });
 
-describe('unsubscribe', { timeout: 60_000 }, () => {
+describe('unsubscribe', { timeout: 300_000 }, () => {
   test('drops what waits and what comes, and leaves the other subscriptions alone', async () => {
     const source = aSource();
     const handle = await startSubscribed('unsubscribeInBetween', source);
@@ -394,7 +394,7 @@ describe('unsubscribe', { timeout: 60_000 }, () => {
   });
 });
 
-describe('The body of a webhook', { timeout: 60_000 }, () => {
+describe('The body of a webhook', { timeout: 300_000 }, () => {
   const invalid = new Uint8Array([0xff, 0x00, 0xfe, 0x41, 0xc3]);
   const form = 'application/x-www-form-urlencoded';
   const bodies: Array<[name: string, type: string, body: string | Uint8Array, Partial<Reading>]> = [

@@ -57,6 +57,19 @@ export async function warmUp(app: TestApp, source: string): Promise<void> {
   await until(`the ingress knows of the subscriptions of ${source}`, async () => {
     return !(await deliver(app, source, { warmUp: true })).queued;
   });
+  await untilIdle(app, source);
+}
+
+/** The same, without an event. */
+export async function untilKnown(app: TestApp, source: string): Promise<void> {
+  await until(`the ingress knows of the subscriptions of ${source}`, () =>
+    app.ingress.inspection.subscriptions(source, { after: 0, limit: 0 }),
+  );
+  await untilIdle(app, source);
+}
+
+/** Waits until a source has nothing to do: whoever knows of its subscriptions needs no worker. */
+export async function untilIdle(app: TestApp, source: string): Promise<void> {
   await until(`${source} has nothing to do`, async () => {
     const { raw } = await app.client.workflow.getHandle(sourceWorkflowId(source)).describe();
     return !raw.pendingWorkflowTask;

@@ -67,7 +67,7 @@ async function metricsAt(url: string): Promise<Map<string, number>> {
   return parse(await response.text());
 }
 
-describe('Of an ingress', { timeout: 240_000 }, () => {
+describe('Of an ingress', { timeout: 300_000 }, () => {
   const sources = ['shop', 'waiting'];
   const servers: Server[] = [];
   let app: TestApp;
@@ -270,7 +270,7 @@ describe('The last rejections', () => {
   });
 });
 
-describe('Processes as they are deployed', { timeout: 240_000 }, () => {
+describe('Processes as they are deployed', { timeout: 300_000 }, () => {
   const addresses: string[] = [];
   let worker: TestProcess;
   let ingress: TestProcess;

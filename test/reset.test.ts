@@ -223,7 +223,7 @@ describe('A workflow that is reset', { concurrency: true, timeout: 300_000 }, ()
   });
 });
 
-describe('A workflow id that is used again', { timeout: 120_000 }, () => {
+describe('A workflow id that is used again', { timeout: 300_000 }, () => {
   for (const filters of [
     ["data.body.json.for == 'old'", "data.body.json.for == 'new'"],
     ['', ''],

@@ -90,7 +90,7 @@ after(async () => {
 describe(
   'A workflow that a webhook starts and that waits for two others',
   {
-    timeout: 240_000,
+    timeout: 300_000,
   },
   () => {
     /** Its worker executes a workflow from the start in every workflow task. */
@@ -149,7 +149,7 @@ describe(
   },
 );
 
-describe('A workflow that ends', { concurrency: true, timeout: 240_000 }, () => {
+describe('A workflow that ends', { concurrency: true, timeout: 300_000 }, () => {
   const endings: ReadonlyArray<readonly [title: string, ending: Ending, status: string]> = [
     ['completes', 'return', 'COMPLETED'],
     ['fails', 'failure', 'FAILED'],
@@ -183,7 +183,7 @@ describe('A workflow that ends', { concurrency: true, timeout: 240_000 }, () => 
   }
 });
 
-describe('A workflow that is stopped', { concurrency: true, timeout: 240_000 }, () => {
+describe('A workflow that is stopped', { concurrency: true, timeout: 300_000 }, () => {
   const places: readonly Place[] = ['nextEvent', 'nextEvent with a timeout', 'events', 'sleep'];
   for (const place of places) {
     test(`T17: in ${place} ends at once, and its code does not go on`, async () => {

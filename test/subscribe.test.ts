@@ -138,7 +138,7 @@ after(async () => {
   await server.stop();
 });
 
-describe('subscribe', { timeout: 120_000 }, () => {
+describe('subscribe', { timeout: 300_000 }, () => {
   test('a workflow that one webhook started waits for two others, each for its own', async () => {
     const handle = startedBy(app, 'on-start', await deliver(app, 'start', {}));
     await untilSubscribed(handle, 2);
@@ -367,7 +367,7 @@ describe('subscribe', { timeout: 120_000 }, () => {
   });
 });
 
-describe('A subscription', { timeout: 120_000 }, () => {
+describe('A subscription', { timeout: 300_000 }, () => {
   test('is undone when subscribe is cancelled, heard or not', async () => {
     const handle = await app.start('cancelSubscribe', 'undone', "'heard' == data");
     await untilSubscribed(handle, 1);

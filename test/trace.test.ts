@@ -102,7 +102,7 @@ describe('The trace context of a request', () => {
   });
 });
 
-describe('A trace', { timeout: 240_000 }, () => {
+describe('A trace', { timeout: 300_000 }, () => {
   const spans = new InMemorySpanExporter();
   const processor = new SimpleSpanProcessor(spans);
   const provider = new BasicTracerProvider({ spanProcessors: [processor] });

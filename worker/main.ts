@@ -3,13 +3,14 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { ServiceError } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection, type NativeConnectionOptions } from '@temporalio/worker';
 
 import { loadConfig } from '../config/load.ts';
 import { startLog, type Log } from '../config/log.ts';
 import { settleDeployment, type DeploymentPlace } from './deployment.ts';
-import { createWorker } from './worker.ts';
+import { createWorker, type CreateWorkerOptions, type NextEventWorker } from './worker.ts';
 import { installRuntime } from './workflow-task-failures.ts';
 
 const DEFAULT_ADDRESS = '127.0.0.1:7233';
@@ -39,7 +40,7 @@ async function main(log: Log): Promise<void> {
   const address = connectionOptions.address ?? DEFAULT_ADDRESS;
   const clientConnectionOptions = { ...connectionOptions, address };
   const connection = await connect(clientConnectionOptions);
-  const worker = await createWorker({ config, connection, clientConnectionOptions, namespace });
+  const worker = await create({ config, connection, clientConnectionOptions, namespace });
   process.on('SIGTERM', () => worker.shutdown());
   process.on('SIGINT', () => worker.shutdown());
   // The parent has gone, and nobody else would end this process.
@@ -68,10 +69,22 @@ async function connect(options: NativeConnectionOptions): Promise<NativeConnecti
   try {
     return await Promise.race([NativeConnection.connect(options), failAfter(CONNECT_MS_MAX)]);
   } catch (error) {
-    throw new StartError(`Temporal at ${options.address} can not be reached: ${reasonOf(error)}`, {
-      cause: error,
-    });
+    throw toUnreachable(error, options.address);
   }
+}
+
+/** Temporal can go away again while the worker is made. */
+async function create(options: CreateWorkerOptions): Promise<NextEventWorker> {
+  try {
+    return await createWorker(options);
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error;
+    throw toUnreachable(error.cause ?? error, options.clientConnectionOptions.address);
+  }
+}
+
+function toUnreachable(cause: unknown, address = DEFAULT_ADDRESS): StartError {
+  return new StartError(`Temporal at ${address} can not be reached: ${reasonOf(cause)}`, { cause });
 }
 
 async function failAfter(milliseconds: number): Promise<never> {
