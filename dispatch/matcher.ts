@@ -40,8 +40,9 @@ export function matchSubscribers(
       match.seq = Math.min(match.seq, seq);
     } else matches.set(key, { target: { workflowId, firstRunId }, seq, subscriptions: [id] });
   }
+  const asked = failed.filter(({ value }) => isAskedFor(value));
   return {
     matches: [...matches.values()],
-    failed: new Map(failed.map(({ value, error }) => [value.id, error])),
+    failed: new Map(asked.map(({ value, error }) => [value.id, error])),
   };
 }

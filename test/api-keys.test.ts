@@ -227,7 +227,7 @@ describe('An ingress process', () => {
       });
       let printed = '';
       child.stderr.on('data', (chunk: Buffer) => (printed += String(chunk)));
-      const [code] = (await once(child, 'exit')) as [number];
+      const [code] = (await once(child, 'close')) as [number];
       assert.equal(code, 1);
       assert.match(printed, why);
     });

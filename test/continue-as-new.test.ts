@@ -60,7 +60,7 @@ after(async () => {
   await server.stop();
 });
 
-describe('Continue-as-new', { timeout: 300_000 }, () => {
+describe('Continue-as-new', { timeout: 900_000 }, () => {
   test('carries subscriptions and unread events, and these come before new ones', async () => {
     const source = aSource();
     const filters = ["data.body.json.side == 'left'", 'true'];

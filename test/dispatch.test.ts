@@ -174,6 +174,8 @@ describe('An event', () => {
       const failures = new Map([[collecting.workflowId, grpcError(CODE.RESOURCE_EXHAUSTED)]]);
       const dispatcher = dispatcherWith(app.client, source, { failures });
       try {
+        await until('it knows of the subscriptions', () => dispatcher.subscriptions());
+        await untilIdle(app, source);
         await assert.rejects(
           dispatcher.dispatch(eventOf(source, 'one')),
           (error) => error instanceof UnavailableError && error.retryAfterSeconds > 1,

@@ -20,7 +20,7 @@ import {
   type TestApp,
   type TestServer,
 } from './harness.ts';
-import { leaveAlone, untilDispatched, warmUp } from './observe.ts';
+import { deliver, leaveAlone, untilDispatched, warmUp } from './observe.ts';
 import { receivedBy, resultOf, startCollecting } from './received.ts';
 
 const START = { start: true };
@@ -170,7 +170,7 @@ describe('An event that is sent again', { timeout: 480_000 }, () => {
     const input = { source, perRun: EVENTS_PER_RUN, total: expected.length };
     const relaying = await app.start('relay', input);
     await untilSubscribed(relaying, 1);
-    assert.equal((await app.post(source, {}, 'oldest')).status, 202);
+    await deliver(app, source, {}, 'oldest');
     await fill(relaying, source, others);
     const first = relaying.firstExecutionRunId;
     assertSame(

@@ -74,10 +74,12 @@ describe('A trigger that names the workflow of an event', { timeout: 600_000 }, 
   test('starts it with the first event and feeds it the others, in their order', async () => {
     const customer = randomUUID();
     const ids = idsOf(40);
+    let queued = 0;
     for (const [index, id] of ids.entries()) {
       const body = { last: index === ids.length - 1 };
       const posted = await post('takeFed', { customer, id, body, ingress: index % 2 });
-      if (!posted.queued) assert.deepEqual(posted.started, [`takeFed/${customer}`]);
+      if (posted.queued) queued += 1;
+      else assert.deepEqual(posted.started, [`takeFed/${customer}`]);
     }
     const handle = workflowOf('takeFed', customer);
     const received = await resultOf<Received[]>(handle);
@@ -85,8 +87,10 @@ describe('A trigger that names the workflow of an event', { timeout: 600_000 }, 
     const [first, ...others] = received.map(({ subscription }) => subscription);
     assert.equal(first, undefined);
     assert.deepEqual([...new Set(others)], [TRIGGER_SUBSCRIPTION]);
-    // Nobody has told the source of a subscription, so there is no source workflow even.
-    await assert.rejects(heldBy(app.client, toSource('takeFed')), WorkflowNotFoundError);
+    // Nobody has told the source of a subscription: without a backlog there is not even a source workflow.
+    const held = heldBy(app.client, toSource('takeFed'));
+    if (queued === 0) await assert.rejects(held, WorkflowNotFoundError);
+    else assert.deepEqual((await held).subscriptions, []);
   });
 
   test('gives one workflow all events that come at the same time, each once', async () => {

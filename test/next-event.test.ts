@@ -29,6 +29,9 @@ import type { Received } from './workflows/listening.ts';
 import { read, type Reading, type Readings } from './workflows/reading.ts';
 import type { Outcome } from './workflows/stage.ts';
 
+/** Longer than it takes to post an event, and short enough to be waited for. */
+const BRIEFLY_MS = 10_000;
+
 const BODIES = { source: 'bodies', filter: 'has(data.url.query.start)' };
 
 /** A source for each test. */
@@ -63,7 +66,7 @@ after(async () => {
   await server.stop();
 });
 
-describe('nextEvent', { timeout: 300_000 }, () => {
+describe('nextEvent', { timeout: 900_000 }, () => {
   test('gives what the filter matches, in order, and nothing else', async () => {
     const source = aSource();
     const filter = "data.body.json.paid && event_type == 'post'";
@@ -157,7 +160,7 @@ describe('nextEvent', { timeout: 300_000 }, () => {
     const when = isFirst ? 'just before' : 'just after';
     test(`an event that comes ${when} the timeout is not lost`, async () => {
       const source = aSource();
-      const handle = await startSubscribed('waitBriefly', source, 600);
+      const handle = await startSubscribed('waitBriefly', source, BRIEFLY_MS);
       const fired = (): Promise<unknown> =>
         until('the timeout has passed', async () => {
           return (await historyOf(handle)).includes('timer_fired');
@@ -348,7 +351,7 @@ describe('nextEvent', { timeout: 300_000 }, () => {
   });
 });
 
-describe('events', { timeout: 300_000 }, () => {
+describe('events', { timeout: 900_000 }, () => {
   test('gives one after the other until the loop is left, or none comes in time', async () => {
     const source = aSource();
     const handle = await startSubscribed('readEvents', source);
@@ -361,7 +364,7 @@ describe('events', { timeout: 300_000 }, () => {
   });
 });
 
-describe('unsubscribe', { timeout: 300_000 }, () => {
+describe('unsubscribe', { timeout: 900_000 }, () => {
   test('drops what waits and what comes, and leaves the other subscriptions alone', async () => {
     const source = aSource();
     const handle = await startSubscribed('unsubscribeInBetween', source);
@@ -394,7 +397,7 @@ describe('unsubscribe', { timeout: 300_000 }, () => {
   });
 });
 
-describe('The body of a webhook', { timeout: 300_000 }, () => {
+describe('The body of a webhook', { timeout: 900_000 }, () => {
   const invalid = new Uint8Array([0xff, 0x00, 0xfe, 0x41, 0xc3]);
   const form = 'application/x-www-form-urlencoded';
   const bodies: Array<[name: string, type: string, body: string | Uint8Array, Partial<Reading>]> = [

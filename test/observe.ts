@@ -15,7 +15,7 @@ import {
   sourceWorkflowId,
 } from '../workflows/messages.ts';
 import type { SourceInput } from '../workflows/source-records.ts';
-import { until, type Posted, type TestApp } from './harness.ts';
+import { postUntilAccepted, until, type Posted, type TestApp } from './harness.ts';
 import { goOnSignal } from './workflows/stage.ts';
 
 const { EventType } = proto.temporal.api.enums.v1;
@@ -25,13 +25,14 @@ export function goOn(handle: WorkflowHandle): Promise<void> {
   return handle.signal(goOnSignal);
 }
 
-/** Posts JSON, and waits until the event is with every workflow that wants it. */
+/** Posts JSON, again if need be, and waits until the event is with every workflow that wants it. */
 export async function deliver(
   app: TestApp,
   source: string,
   ...[body, id]: [body: unknown, id?: string]
 ): Promise<Posted> {
-  const posted = await app.post(source, body, id);
+  const event = { source, body, id: id ?? randomUUID() };
+  const posted = await postUntilAccepted([app.ingress.url], event);
   if (posted.queued) await untilDispatched(app, source);
   return posted;
 }

@@ -4,12 +4,13 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { createServer as createTcpServer, type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import type { Server } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
+import { freePort } from '../dev/ports.ts';
 import { createDispatcher } from '../dispatch/dispatcher.ts';
 import { createApi } from '../ingress/api.ts';
 import { createApp, createServer } from '../ingress/app.ts';
@@ -26,7 +27,7 @@ import {
   type TestProcess,
   type TestServer,
 } from './harness.ts';
-import { leaveAlone } from './observe.ts';
+import { leaveAlone, untilIdle } from './observe.ts';
 
 const CLI = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
 const CONFIG = fileURLToPath(new URL('kill.config.ts', import.meta.url));
@@ -133,6 +134,11 @@ describe('Of an ingress', { timeout: 300_000 }, () => {
     const subscriptions = filters.map((filter) => ['shop', filter] as const);
     const handle = await app.start('listen', { subscriptions, count: 2 });
     await untilSubscribed(handle, 2);
+    // An event that goes by way of the backlog is matched elsewhere.
+    await until('the ingress knows of them', () =>
+      dispatcher.inspection.subscriptions('shop', { after: 0, limit: 0 }),
+    );
+    await untilIdle(app, 'shop');
     const atFirst = await metricsAt(management);
     assert.equal(atFirst.get('nextevent_events_accepted_total{source="shop",path="fast"}'), 0);
 
@@ -148,7 +154,10 @@ describe('Of an ingress', { timeout: 300_000 }, () => {
     }
     await handle.result();
 
-    const found = await metricsAt(management);
+    const found = await until('nothing is in the backlog', async () => {
+      const metrics = await metricsAt(management);
+      return metrics.get('nextevent_backlog_events{source="shop"}') === 0 && metrics;
+    });
     const of = (name: string, labels: string): number =>
       found.get(`nextevent_${name}{source="shop"${labels}}`) ?? Number.NaN;
     const slow = posted.filter(({ queued }) => queued).length;
@@ -163,7 +172,6 @@ describe('Of an ingress', { timeout: 300_000 }, () => {
     assert.ok(of('match_seconds_count', '') >= posted.length);
     assert.ok(of('filters_matched_total', '') >= 1, 'the trigger at least');
     assert.ok(of('filter_errors_total', '') >= 1, 'text is not greater than 5');
-    assert.equal(of('backlog_events', ''), 0);
     assert.equal(of('source_has_room', ''), 1);
     assert.ok((found.get('process_cpu_seconds_total') ?? 0) > 0);
   });
@@ -354,10 +362,5 @@ function entriesOf(process: TestProcess): Array<Record<string, unknown>> {
 
 /** An address of this machine at which nobody listens. */
 async function freeAddress(): Promise<string> {
-  const probe = createTcpServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return `127.0.0.1:${port}`;
+  return `127.0.0.1:${await freePort()}`;
 }

@@ -72,7 +72,7 @@ before(async () => {
 });
 after(() => server.stop());
 
-describe('A worker with the plugin', { timeout: 300_000 }, () => {
+describe('A worker with the plugin', { timeout: 900_000 }, () => {
   test('runs workflows that a webhook starts and wakes, and activities that read events', async () => {
     const plugin = new NextEventPlugin({ config, connectionOptions: addressOf(server) });
     await onWorker({ workflowsPath: PLUGGED, plugins: [plugin] }, (app) => decided(app, 'A-1'));
@@ -186,7 +186,7 @@ describe('A worker with the plugin', { timeout: 300_000 }, () => {
   });
 });
 
-describe('A worker without the plugin', { timeout: 300_000 }, () => {
+describe('A worker without the plugin', { timeout: 900_000 }, () => {
   test('fails the first subscribe with an error that says so', async () => {
     const workflowBundle = await bundleWithout(PLUGGED);
     await onWorker({ workflowBundle }, async (app) => {
@@ -255,7 +255,7 @@ describe('The interceptors of the library come first', () => {
   });
 });
 
-describe('A recorded history', { timeout: 300_000 }, () => {
+describe('A recorded history', { timeout: 900_000 }, () => {
   const options = { workflowsPath: pathOf('workflows/replayed.ts') };
 
   test('replays with the plugin, and beside OpenTelemetry', async () => {

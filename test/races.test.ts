@@ -46,7 +46,7 @@ describe('An event that races with subscribe', () => {
           // From within the workflow task that still runs, or once it is durable.
           const isLocal = index % 2 === 0;
           const handle = await app.start('race', { source, name, rounds, isLocal });
-          return resultOf<RaceResult>(handle);
+          return handle.result() as Promise<RaceResult>;
         }),
       );
       const expected = names.map((name) =>

@@ -135,9 +135,15 @@ describe('every provider', { timeout: 300_000 }, () => {
   test('of a project that is tested is signed by it', async () => {
     const stripe = projects.find(({ kind }) => kind.name === 'stripe');
     const body = { id: 'evt_tested', type: 'payment_intent.succeeded' };
-    const { id, started } = await app.send(stripe?.name ?? '', body);
+    const { id, started, queued } = await app.send(stripe?.name ?? '', body);
     assert.equal(id, 'evt_tested');
-    assert.deepEqual(started, [`on-${stripe?.name}/evt_tested`]);
+    const workflowId = `on-${stripe?.name}/evt_tested`;
+    // On a machine that has much to do, an event may go by way of the backlog.
+    if (!queued) assert.deepEqual(started, [workflowId]);
+    assert.equal(
+      (await app.client.workflow.getHandle(workflowId).describe()).workflowId,
+      workflowId,
+    );
   });
 });
 

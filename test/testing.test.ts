@@ -260,7 +260,7 @@ describe('A server for tests', { timeout: 300_000 }, () => {
     );
     const output: string[] = [];
     child.stdout.on('data', (data: Buffer) => output.push(data.toString()));
-    const [code] = (await once(child, 'exit')) as [number | null];
+    const [code] = (await once(child, 'close')) as [number | null];
     assert.deepEqual([code, output.join('')], [0, 'stopped\n']);
   });
 });

@@ -1,7 +1,8 @@
 // When listeners have nothing left to deliver.
 
-import type { Client } from '@temporalio/client';
+import { isGrpcServiceError, type Client } from '@temporalio/client';
 
+import { toFailureKind } from '../dispatch/failures.ts';
 import type { Inspection } from '../dispatch/inspection.ts';
 import { ListenerClient } from '../dispatch/listener-client.ts';
 import { listenerWorkflowId } from '../workflows/listener-messages.ts';
@@ -34,16 +35,29 @@ export async function waitForPendingDeliveries(
   const look = async (): Promise<boolean> => {
     const found = new Set<string>();
     for (const source of sources) {
-      const ids = await listenersOf(inspection, source);
+      const ids = await nowOrLater(listenersOf(inspection, source));
       if (ids === undefined) return false;
       for (const id of ids) found.add(id);
     }
     const asked = listener === undefined ? found : [listener];
-    for (const id of asked) if ((await listeners.show(id)).pending !== 0) return false;
+    for (const id of asked) {
+      const shown = await nowOrLater(listeners.show(id));
+      if (shown?.pending !== 0) return false;
+    }
     return true;
   };
   const what = listener === undefined ? 'all is delivered' : `${listener} has delivered all`;
   await until(what, look, { timeoutMs });
+}
+
+/** `undefined` if Temporal had no time to answer: it is asked again. */
+async function nowOrLater<T>(asking: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asking;
+  } catch (error) {
+    if (isGrpcServiceError(error) && toFailureKind(error) === 'retry') return undefined;
+    throw error;
+  }
 }
 
 /** The listeners that a source knows; `undefined` while it still hands on what has come. */

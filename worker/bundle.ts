@@ -23,6 +23,10 @@ const INTERCEPTORS = fileURLToPath(
   new URL(`../workflows/interceptors${EXTENSION}`, import.meta.url),
 );
 
+const SOURCE_INTERCEPTORS = fileURLToPath(
+  new URL(`../workflows/source-interceptors${EXTENSION}`, import.meta.url),
+);
+
 /** The header in which the interceptors carry the inbox: no other module has this text in it. */
 const INTERCEPTORS_MARK = 'nextevent-inbox';
 
@@ -84,7 +88,8 @@ export function bundleWorkflows(
 /** Bundles the workflows of the library, for `createSourceWorker`. */
 export function bundleSourceWorkflows(): Promise<WorkflowBundleWithSourceMap> {
   const workflowsPath = fileURLToPath(new URL(`../workflows/index${EXTENSION}`, import.meta.url));
-  return bundle({ workflowsPath, webpackConfigHook: withConditions() });
+  const workflowInterceptorModules = [SOURCE_INTERCEPTORS];
+  return bundle({ workflowsPath, workflowInterceptorModules, webpackConfigHook: withConditions() });
 }
 
 /** Bundles the workflows of listeners and their deliveries, for `createListenerWorker`. */

@@ -41,6 +41,7 @@ import { registerAgain, release, releaseAll, suspend } from './registration.ts';
 import { onReset } from './reset.ts';
 import { Responses } from './respond.ts';
 import { isRunFull } from './run-limits.ts';
+import { TaskGuard } from './task-guard.ts';
 
 /** The header in which a run leaves its inbox to the next. */
 const INBOX_HEADER = 'nextevent-inbox';
@@ -128,12 +129,14 @@ function stateOf(inbox: Inbox, responses: Responses): InboxState {
 }
 
 function carryOver(inbox: Inbox, responses: Responses): WorkflowInternalsInterceptor {
+  const guard = new TaskGuard();
   let isReset = false;
   onReset(() => {
     isReset = true;
   });
   return {
     activate(input, next) {
+      guard.check(input);
       const jobs = input.activation.jobs ?? [];
       const carried = jobs[0]?.initializeWorkflow?.headers?.[INBOX_HEADER];
       if (carried) {

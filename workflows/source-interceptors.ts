@@ -1,0 +1,19 @@
+// What stands before the code of the workflows of sources.
+
+import type { WorkflowInterceptors } from '@temporalio/workflow';
+
+import { TaskGuard } from './task-guard.ts';
+
+export function interceptors(): WorkflowInterceptors {
+  const guard = new TaskGuard();
+  return {
+    internals: [
+      {
+        activate(input, next) {
+          guard.check(input);
+          next(input);
+        },
+      },
+    ],
+  };
+}
