@@ -58,7 +58,7 @@ test('A run that has gone ahead of its tasks to answer is forgotten, and replays
 
 test('The workflows of the library are guarded, too', async () => {
   for (const { code } of [await sourceBundle(), await listenerBundle()]) {
-    assert.match(code, /new TaskGuard\(\)/);
+    assert.ok(code.includes('the workflow has gone ahead of its tasks'));
   }
 });
 
