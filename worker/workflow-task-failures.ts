@@ -8,6 +8,7 @@ import { relative } from 'node:path';
 import { Runtime, type Logger, type LogLevel, type LogMetadata } from '@temporalio/worker';
 
 import type { Log, LogEntry } from '../config/log.ts';
+import { GONE_AHEAD } from '../workflows/messages.ts';
 
 /** The same failure is printed again only after this long, in milliseconds. */
 const REPEAT_AFTER_MS = 60_000;
@@ -116,7 +117,8 @@ export function createRuntimeLogger(log: Log): Logger {
       for (const failure of failuresIn(meta, runs)) {
         clearTimeout(failed.get(failure.runId));
         failed.delete(failure.runId);
-        printFailure(failure);
+        // It was a query that failed, and whoever asked knows.
+        if (failure.message !== GONE_AHEAD) printFailure(failure);
       }
     } else if (message === 'Workflow failed') {
       const runId = String(meta.runId);

@@ -240,3 +240,6 @@ export interface SourceMemo extends Record<string, unknown> {
   /** It does not know all of its subscriptions yet. */
   readonly recovering?: boolean;
 }
+
+/** Why a query failed that came to a run ahead of a workflow task. */
+export const GONE_AHEAD = 'the workflow has gone ahead of its tasks: ask again';

@@ -10,6 +10,8 @@
 
 import { workflowInfo, type ActivateInput } from '@temporalio/workflow';
 
+import { GONE_AHEAD } from './messages.ts';
+
 type Job = NonNullable<ActivateInput['activation']['jobs']>[number];
 
 export class TaskGuard {
@@ -24,7 +26,7 @@ export class TaskGuard {
    */
   check({ activation, batchIndex }: ActivateInput): void {
     if (batchIndex > 0) return;
-    if (this.#isAhead) throw new Error('the workflow has gone ahead of its tasks: ask again');
+    if (this.#isAhead) throw new Error(GONE_AHEAD);
     const jobs = activation.jobs ?? [];
     if (jobs.some(({ queryWorkflow }) => queryWorkflow)) return;
     const { historySize, unsafe } = workflowInfo();

@@ -131,8 +131,9 @@ class ChaosRun {
     } finally {
       clearInterval(telling);
     }
-    await untilIdle(this.#sources, performance.now() + SETTLE_MS_MAX);
-    return { ...blows, ...(await this.#check(places)) };
+    const busy = await untilIdle(this.#sources, performance.now() + SETTLE_MS_MAX);
+    const { unsettled, ...checked } = await this.#check(places);
+    return { ...blows, ...checked, unsettled: [...unsettled, ...busy] };
   }
 
   async #load(): Promise<void> {

@@ -1,8 +1,13 @@
 // The processes that are killed and stopped, and come back by themselves.
 
+import { createInterface } from 'node:readline';
+
 import { startProcess, type TestProcess } from '../../test/harness.ts';
 import type { RestartableServer } from '../../test/restartable.ts';
 import { sleep } from './clock.ts';
+
+/** In the line of a worker that tells of a workflow task that has failed. */
+const TASK_FAILED = 'failed its task';
 
 /** Between attempts to start a process that could not start, for example without its server. */
 const START_AGAIN_MS = 250;
@@ -135,6 +140,11 @@ export class ProcessVictim extends Restarted {
   /** Where an ingress listens, or has listened. */
   url = '';
 
+  /** What a workflow that gets no further looks like from outside. */
+  readonly #onLine = (line: string): void => {
+    if (line.includes(TASK_FAILED)) this.#options.log(`${this.name}: ${line}`);
+  };
+
   constructor(kind: 'worker' | 'ingress', number: number, options: ProcessOptions) {
     super(`${kind} ${number}`, options.log);
     this.#kind = kind;
@@ -147,6 +157,7 @@ export class ProcessVictim extends Restarted {
     const { onMessage } = this.#options;
     if (onMessage) child.on('message', onMessage);
     this.url = url;
+    if (child.stdout) createInterface({ input: child.stdout }).on('line', this.#onLine);
     const exited = new Promise((resolve) => child.once('exit', resolve));
     if (child.exitCode !== null || child.signalCode !== null) throw new Error('it has ended');
     return { pid: child.pid ?? 0, exited };
