@@ -127,7 +127,8 @@ describe('An event', () => {
             firstRunId: randomUUID(),
           }));
           await new SourceClient(app.client).register(source, { registrations });
-          await dispatcher.warmUp();
+          await until('it knows of them', () => dispatcher.subscriptions());
+          await untilIdle(app, source);
           const round = sent.length;
           sent.push(`one ${round}`, `two ${round}`);
           const [one, two] = await Promise.all([
