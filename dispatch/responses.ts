@@ -7,7 +7,12 @@ import { createHash } from 'node:crypto';
 import { WorkflowUpdateFailedError, type Client } from '@temporalio/client';
 
 import type { Event } from '../events/event.ts';
-import { responseQuery, responseUpdate, type HttpResponse } from '../workflows/messages.ts';
+import {
+  GONE_AHEAD,
+  responseQuery,
+  responseUpdate,
+  type HttpResponse,
+} from '../workflows/messages.ts';
 import { sleep, toFailureKind } from './failures.ts';
 
 /** How soon a workflow that could not be asked is asked again. */
@@ -81,7 +86,9 @@ export class Responses {
         return response === null ? { kind: 'none' } : { kind: 'response', response };
       });
     } catch (error) {
-      return toFailureKind(error) === 'gone' ? { kind: 'none' } : 'continues';
+      // One that was terminated takes up nothing more.
+      const isSilent = error instanceof Error && error.message.includes(GONE_AHEAD);
+      return isSilent || toFailureKind(error) === 'gone' ? { kind: 'none' } : 'continues';
     }
   }
 }

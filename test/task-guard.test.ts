@@ -12,7 +12,9 @@ import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker
 
 import { listenerBundle, sourceBundle, userBundle } from '../testing/bundles.ts';
 import { recordHistory, replayHistories } from '../testing/index.ts';
+import { GONE_AHEAD } from '../workflows/messages.ts';
 import { startServer, until, type TestServer } from './harness.ts';
+import { historyOf } from './observe.ts';
 import { countedQuery, countSignal } from './workflows/telling.ts';
 
 const WORKFLOWS_PATH = fileURLToPath(new URL('workflows/telling.ts', import.meta.url));
@@ -53,12 +55,29 @@ test('A run that has gone ahead of its tasks to answer is forgotten, and replays
     if (failure !== undefined) failures.push(failure);
     return failures.length > 0;
   });
-  assert.match(failures[0] ?? '', /the workflow has gone ahead of its tasks: ask again/);
+  assert.match(failures[0] ?? '', new RegExp(GONE_AHEAD));
+});
+
+test('A history that goes on after its last task replays', async () => {
+  const handle = await startTelling(`tail-${randomUUID()}`);
+  await handle.signal(countSignal, false);
+  assert.equal((await historyOf(handle)).at(-1), 'workflow_task_scheduled');
+  await replayHistories([await recordHistory(handle)], { workflowsPath: WORKFLOWS_PATH });
+  await handle.terminate();
+});
+
+test('A workflow that was terminated before it took what had come answers no query', async () => {
+  const taskQueue = `terminated-${randomUUID()}`;
+  const handle = await startTelling(taskQueue);
+  await handle.signal(countSignal, false);
+  await handle.terminate();
+  const failure = await withWorker({ taskQueue }, () => ask(handle));
+  assert.match(failure ?? '', new RegExp(GONE_AHEAD));
 });
 
 test('The workflows of the library are guarded, too', async () => {
   for (const { code } of [await sourceBundle(), await listenerBundle()]) {
-    assert.ok(code.includes('the workflow has gone ahead of its tasks'));
+    assert.ok(code.includes(GONE_AHEAD));
   }
 });
 

@@ -241,5 +241,6 @@ export interface SourceMemo extends Record<string, unknown> {
   readonly recovering?: boolean;
 }
 
-/** Why a query failed that came to a run ahead of a workflow task. */
-export const GONE_AHEAD = 'the workflow has gone ahead of its tasks: ask again';
+/** Why a query failed: to answer, the run would have had to go ahead of its workflow tasks. */
+export const GONE_AHEAD =
+  'what came to this workflow last is in no workflow task yet: it can be asked again once it is';

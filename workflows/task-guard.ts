@@ -1,4 +1,4 @@
-// Keeps a run from going on after it has gone ahead of its workflow tasks.
+// Keeps a run from going on from where it has gone ahead of its workflow tasks.
 //
 // A worker that is asked a query about a run that it does not have gets the whole history, with
 // what has come since the last workflow task. The SDK executes the workflow up to there, to answer,
@@ -6,40 +6,52 @@
 // steps what each replay of it executes in one. Commands can differ, and a run whose history has
 // other commands than its code gives gets no further, ever.
 //
-// So the question fails instead, upon which the SDK forgets the run. Whoever asked can ask again.
+// So the query fails instead, upon which the SDK forgets the run. Whoever asked can ask again. No
+// other activation may fail for it: a failed task would be there for all to see, and for nothing.
 
 import { workflowInfo, type ActivateInput } from '@temporalio/workflow';
 
 import { GONE_AHEAD } from './messages.ts';
 
-type Job = NonNullable<ActivateInput['activation']['jobs']>[number];
+/** The SDK's own name for a query that came by itself, not with a workflow task. */
+const LONE_QUERY = 'legacy_query';
+
+interface Place {
+  readonly historyLength: number;
+  readonly historySize: number;
+  /** When the workflow task started. */
+  readonly now: number;
+}
 
 export class TaskGuard {
-  /** As of the last workflow task: each has another. */
-  #historySize = 0;
+  /** Where the last activation left the run. */
+  #last: Place = { historyLength: 0, historySize: 0, now: 0 };
   #isAhead = false;
 
   /**
    * To be called with each activation, before anything is done for it.
    *
-   * @throws Error if the run is ahead of its tasks
+   * @throws Error if it is a query, and the run is ahead of its tasks
    */
   check({ activation, batchIndex }: ActivateInput): void {
     if (batchIndex > 0) return;
-    if (this.#isAhead) throw new Error(GONE_AHEAD);
-    const jobs = activation.jobs ?? [];
-    if (jobs.some(({ queryWorkflow }) => queryWorkflow)) return;
-    const { historySize, unsafe } = workflowInfo();
-    // Servers before 1.20 do not tell it.
-    const isOfNoTask = historySize > 0 && historySize === this.#historySize;
-    // A replay ends like this, too, if the history goes on after its last task; nothing follows.
-    this.#isAhead = isOfNoTask && !unsafe.isReplaying && jobs.some(isFromHistory);
-    this.#historySize = historySize;
+    const queries = (activation.jobs ?? []).flatMap(({ queryWorkflow }) => queryWorkflow ?? []);
+    if (queries.length > 0) {
+      const isAlone = queries.some(({ queryId }) => queryId === LONE_QUERY);
+      if (isAlone && this.#isAhead) throw new Error(GONE_AHEAD);
+      return;
+    }
+    const { historyLength, historySize, unsafe } = workflowInfo();
+    const place = { historyLength, historySize, now: Date.now() };
+    // In one task, what follows on local activities and cancellations takes nothing of the history.
+    if (historyLength > this.#last.historyLength) {
+      this.#isAhead = !unsafe.isReplaying && isOfSameTask(this.#last, place);
+    }
+    this.#last = place;
   }
 }
 
-/** What the end of a local activity or a cancellation brings comes in the same task as its cause. */
-function isFromHistory({ signalWorkflow, fireTimer, resolveActivity }: Job): boolean {
-  if (signalWorkflow || fireTimer) return true;
-  return Boolean(resolveActivity && !resolveActivity.isLocal && !resolveActivity.result?.cancelled);
+/** A workflow task has a start, which no other has. */
+function isOfSameTask(one: Place, other: Place): boolean {
+  return one.historyLength > 0 && one.historySize === other.historySize && one.now === other.now;
 }
