@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { RUN_EVENTS_MAX, SourceClient } from '../dispatch/source-client.ts';
 import { sideBySide } from '../dispatch/side-by-side.ts';
 import { sourceWorkflowId } from '../workflows/messages.ts';
-import { postUntilAccepted, startServer, startUncached, type TestServer } from './harness.ts';
+import { post, postUntilAccepted, startServer, startUncached, type TestServer } from './harness.ts';
 import { leaveAlone } from './observe.ts';
 import { receivedBy, startCollecting } from './received.ts';
 
@@ -31,11 +31,7 @@ describe('Without a worker', () => {
       await leaveAlone(app, 'many');
       const ids = Array.from({ length: 6_000 }, (_, n) => `event ${n}`);
       await sideBySide(ids.entries(), SENDERS, async ([n, id]) => {
-        const posted = await postUntilAccepted([app.ingress.url], {
-          source: 'many',
-          id,
-          body: { n },
-        });
+        const posted = await post(app.ingress.url, { source: 'many', id, body: { n } });
         assert.deepEqual([posted.status, posted.queued], [202, true]);
       });
       await app.startWorker();
@@ -62,7 +58,7 @@ describe('Without a worker', () => {
       const filling = 'x'.repeat(500 * KIB);
       await sideBySide(ids.entries(), LARGE_SENDERS, async ([n, id]) => {
         const body = { share: n % collecting.length, filling };
-        const posted = await postUntilAccepted([app.ingress.url], { source: 'large', id, body });
+        const posted = await post(app.ingress.url, { source: 'large', id, body });
         assert.deepEqual([posted.status, posted.queued], [202, true]);
       });
       await app.startWorker();

@@ -50,7 +50,7 @@ const MATCHES = 100;
 const ROUND_TRIP_MS = 60;
 
 /** How many round trips all signals may take; in turn they would take one each. */
-const ROUND_TRIPS_MAX = 60;
+const ROUND_TRIPS_MAX = 30;
 
 let server: TestServer;
 let app: TestApp;

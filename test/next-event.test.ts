@@ -256,7 +256,7 @@ describe('nextEvent', { timeout: 900_000 }, () => {
       const stoppedAt = Date.now();
       await handle.cancel();
       await assert.rejects(handle.result());
-      assert.ok(Date.now() - stoppedAt < 10_000, `it took ${Date.now() - stoppedAt} ms`);
+      assert.ok(Date.now() - stoppedAt < 2_000, `it took ${Date.now() - stoppedAt} ms`);
       assert.equal((await handle.describe()).status.name, 'CANCELLED');
     });
   }

@@ -18,7 +18,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const TSC = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
 
 /** From `npx nextevent init` to the first event; less than a quarter of it where nothing else runs. */
-const FIRST_EVENT_MS_MAX = 240_000;
+const FIRST_EVENT_MS_MAX = 120_000;
 
 /** For npm and for what starts several processes, on a machine that has other things to do. */
 const SLOW_MS_MAX = 240_000;

@@ -16,7 +16,7 @@ const ordinary = proxyActivities<RacingActivities>(options);
 const local = proxyLocalActivities<RacingActivities>(options);
 
 /** How long a racing workflow waits for an event that must come. */
-const LOST_AFTER = '5 minutes';
+const LOST_AFTER = '30 seconds';
 
 /** How often a churning workflow subscribes before it continues as new. */
 const CHURN_ROUNDS = 25;
