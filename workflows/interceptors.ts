@@ -101,7 +101,7 @@ export function interceptors(): WorkflowInterceptors {
       },
     ],
     outbound: [closing(inbox, responses)],
-    internals: [carryOver(inbox, responses)],
+    internals: [new TaskGuard(), carryOver(inbox, responses)],
   };
 }
 
@@ -129,14 +129,12 @@ function stateOf(inbox: Inbox, responses: Responses): InboxState {
 }
 
 function carryOver(inbox: Inbox, responses: Responses): WorkflowInternalsInterceptor {
-  const guard = new TaskGuard();
   let isReset = false;
   onReset(() => {
     isReset = true;
   });
   return {
     activate(input, next) {
-      guard.check(input);
       const jobs = input.activation.jobs ?? [];
       const carried = jobs[0]?.initializeWorkflow?.headers?.[INBOX_HEADER];
       if (carried) {

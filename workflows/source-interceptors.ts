@@ -5,15 +5,5 @@ import type { WorkflowInterceptors } from '@temporalio/workflow';
 import { TaskGuard } from './task-guard.ts';
 
 export function interceptors(): WorkflowInterceptors {
-  const guard = new TaskGuard();
-  return {
-    internals: [
-      {
-        activate(input, next) {
-          guard.check(input);
-          next(input);
-        },
-      },
-    ],
-  };
+  return { internals: [new TaskGuard()] };
 }

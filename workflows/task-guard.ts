@@ -23,17 +23,19 @@ interface Place {
   readonly now: number;
 }
 
+/** An interceptor of internals. It must be the first: before anything is done for an activation. */
 export class TaskGuard {
   /** Where the last activation left the run. */
   #last: Place = { historyLength: 0, historySize: 0, now: 0 };
   #isAhead = false;
 
-  /**
-   * To be called with each activation, before anything is done for it.
-   *
-   * @throws Error if it is a query, and the run is ahead of its tasks
-   */
-  check({ activation, batchIndex }: ActivateInput): void {
+  /** @throws Error if it is a query, and the run is ahead of its tasks */
+  activate(input: ActivateInput, next: (input: ActivateInput) => void): void {
+    this.#check(input);
+    next(input);
+  }
+
+  #check({ activation, batchIndex }: ActivateInput): void {
     if (batchIndex > 0) return;
     const queries = (activation.jobs ?? []).flatMap(({ queryWorkflow }) => queryWorkflow ?? []);
     if (queries.length > 0) {
