@@ -91,6 +91,8 @@ class ChaosRun {
   readonly #options: ChaosOptions;
   readonly #deps: Deps;
   readonly #sources: SourceClient;
+  /** The sources that did not settle. */
+  readonly #busy: string[] = [];
 
   constructor(options: ChaosOptions, deps: Deps) {
     this.#options = options;
@@ -131,9 +133,8 @@ class ChaosRun {
     } finally {
       clearInterval(telling);
     }
-    const busy = await untilIdle(this.#sources, performance.now() + SETTLE_MS_MAX);
-    const { unsettled, ...checked } = await this.#check(places);
-    return { ...blows, ...checked, unsettled: [...unsettled, ...busy] };
+    await this.#settle();
+    return { ...blows, ...(await this.#check(places)) };
   }
 
   async #load(): Promise<void> {
@@ -163,7 +164,7 @@ class ChaosRun {
       starts: await readStarts(client, sender.events),
       registered: await readRegistered(client, this.#sources),
     };
-    const unsettled = places.flatMap(({ unsettled: what }) => what ?? []);
+    const unsettled = [...places.flatMap(({ unsettled: what }) => what ?? []), ...this.#busy];
     return { records, findings: check(records), unsettled, leftOver };
   }
 
@@ -183,8 +184,12 @@ class ChaosRun {
       }
       await sleep(CLEAN_LOOK_MS);
     }
-    await untilIdle(this.#sources, performance.now() + SETTLE_MS_MAX);
+    await this.#settle();
     return found.length;
+  }
+
+  async #settle(): Promise<void> {
+    this.#busy.push(...(await untilIdle(this.#sources, performance.now() + SETTLE_MS_MAX)));
   }
 }
 
