@@ -32,7 +32,7 @@ import {
   type TestApp,
   type TestServer,
 } from './harness.ts';
-import { untilIdle, untilKnown } from './observe.ts';
+import { untilKnown } from './observe.ts';
 import { receivedBy, resultOf, startCollecting } from './received.ts';
 import type { RaceResult } from './workflows/racing.ts';
 
@@ -127,8 +127,7 @@ describe('An event', () => {
             firstRunId: randomUUID(),
           }));
           await new SourceClient(app.client).register(source, { registrations });
-          await until('it knows of them', () => dispatcher.subscriptions());
-          await untilIdle(app, source);
+          await untilKnown(app, source, () => dispatcher.subscriptions());
           const round = sent.length;
           sent.push(`one ${round}`, `two ${round}`);
           const [one, two] = await Promise.all([
@@ -155,8 +154,7 @@ describe('An event', () => {
       const failures = new Map([[refusing.workflowId, grpcError(CODE.INVALID_ARGUMENT)]]);
       const dispatcher = dispatcherWith(app.client, source, { failures });
       try {
-        await until('it knows of the subscriptions', () => dispatcher.subscriptions());
-        await untilIdle(app, source);
+        await untilKnown(app, source, () => dispatcher.subscriptions());
         const { signalled, queued } = await dispatcher.dispatch(eventOf(source, 'one'));
         assert.deepEqual([signalled, queued], [1, false]);
         await dispatcher.dispatch(eventOf(source, 'end'));
@@ -175,8 +173,7 @@ describe('An event', () => {
       const failures = new Map([[collecting.workflowId, grpcError(CODE.RESOURCE_EXHAUSTED)]]);
       const dispatcher = dispatcherWith(app.client, source, { failures });
       try {
-        await until('it knows of the subscriptions', () => dispatcher.subscriptions());
-        await untilIdle(app, source);
+        await untilKnown(app, source, () => dispatcher.subscriptions());
         await assert.rejects(
           dispatcher.dispatch(eventOf(source, 'one')),
           (error) => error instanceof UnavailableError && error.retryAfterSeconds > 1,

@@ -61,16 +61,21 @@ export async function warmUp(app: TestApp, source: string): Promise<void> {
   await untilIdle(app, source);
 }
 
-/** The same, without an event. */
-export async function untilKnown(app: TestApp, source: string): Promise<void> {
-  await until(`the ingress knows of the subscriptions of ${source}`, () =>
+/** The same, without an event, for the ingress or whoever else can tell. */
+export async function untilKnown(
+  app: TestApp,
+  source: string,
+  tell = (): Promise<unknown> =>
     app.ingress.inspection.subscriptions(source, { after: 0, limit: 0 }),
-  );
+): Promise<void> {
+  await until(`the subscriptions of ${source} are known`, async () => {
+    return (await tell()) !== undefined;
+  });
   await untilIdle(app, source);
 }
 
 /** Waits until a source has nothing to do: whoever knows of its subscriptions needs no worker. */
-export async function untilIdle(app: TestApp, source: string): Promise<void> {
+async function untilIdle(app: TestApp, source: string): Promise<void> {
   await until(`${source} has nothing to do`, async () => {
     const { raw } = await app.client.workflow.getHandle(sourceWorkflowId(source)).describe();
     return !raw.pendingWorkflowTask;

@@ -27,7 +27,7 @@ import {
   type TestProcess,
   type TestServer,
 } from './harness.ts';
-import { leaveAlone, untilIdle } from './observe.ts';
+import { leaveAlone, untilKnown } from './observe.ts';
 
 const CLI = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
 const CONFIG = fileURLToPath(new URL('kill.config.ts', import.meta.url));
@@ -135,10 +135,9 @@ describe('Of an ingress', { timeout: 300_000 }, () => {
     const handle = await app.start('listen', { subscriptions, count: 2 });
     await untilSubscribed(handle, 2);
     // An event that goes by way of the backlog is matched elsewhere.
-    await until('the ingress knows of them', () =>
+    await untilKnown(app, 'shop', () =>
       dispatcher.inspection.subscriptions('shop', { after: 0, limit: 0 }),
     );
-    await untilIdle(app, 'shop');
     const atFirst = await metricsAt(management);
     assert.equal(atFirst.get('nextevent_events_accepted_total{source="shop",path="fast"}'), 0);
 

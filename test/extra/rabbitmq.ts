@@ -4,13 +4,13 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 import { Connection } from 'rabbitmq-client';
 
+import { freePort } from '../../dev/ports.ts';
 import { until } from '../../testing/until.ts';
 
 // Not what is on the path: that wants to be root, or the user of the package.
@@ -89,15 +89,6 @@ async function install(): Promise<void> {
   // A machine that has just been set up does not know yet which packages there are.
   await apt('update');
   await apt('install', '-y', '--no-install-recommends', 'rabbitmq-server');
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 async function isReady(server: ChildProcess, port: number): Promise<boolean> {
