@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import type { WorkflowHandle } from '@temporalio/client';
 
 import { startIngress } from '../testing/ingress.ts';
-import { WINDOW_EVENTS_MAX } from '../workflows/inbox.ts';
+import { WINDOW_EVENTS_MAX } from '../workflows/event-window.ts';
 import { eventSignal, type MatchedEvent } from '../workflows/messages.ts';
 import {
   post,

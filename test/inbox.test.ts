@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
 import type { Event } from '../events/event.ts';
-import { Inbox, TRIGGER_SUBSCRIPTION, WINDOW_EVENTS_MAX, type Waiter } from '../workflows/inbox.ts';
+import { WINDOW_EVENTS_MAX } from '../workflows/event-window.ts';
+import { Inbox, TRIGGER_SUBSCRIPTION } from '../workflows/inbox.ts';
 import type { EventBatch } from '../workflows/messages.ts';
+import type { Waiter } from '../workflows/waiters.ts';
 
 describe('Inbox', () => {
   test('gives events in the order they arrived, across subscriptions', () => {
@@ -47,7 +49,7 @@ describe('Inbox', () => {
   });
 
   test('gives no subscription the event that started the workflow, early or late', () => {
-    const inbox = new Inbox();
+    const inbox = newInbox();
     inbox.receive(batchOf(['e0', 'a']));
     inbox.startedBy(eventOf('e0'));
     inbox.hold(heldAs('a'));
@@ -56,7 +58,7 @@ describe('Inbox', () => {
   });
 
   test('keeps what comes before its subscription is minted, for that subscription only', () => {
-    const inbox = new Inbox();
+    const inbox = newInbox();
     inbox.receive(batchOf(['e1', 'a'], ['e2', 'b']));
     inbox.hold(heldAs('a'));
     assert.deepEqual(takeAll(inbox, 'a', 'b'), ['e1']);
@@ -136,7 +138,7 @@ describe('Inbox', () => {
   });
 
   test('gives no event of its trigger that started the workflow, whatever else came first', () => {
-    const inbox = new Inbox();
+    const inbox = newInbox();
     const before = Array.from({ length: WINDOW_EVENTS_MAX }, (_, index) => eventOf(`e${index}`));
     inbox.feed([eventOf('start'), ...before]);
     inbox.startedBy(eventOf('start'));
@@ -182,8 +184,12 @@ describe('Inbox', () => {
   });
 });
 
+function newInbox(): Inbox {
+  return new Inbox(() => Promise.resolve());
+}
+
 function inboxHolding(...ids: string[]): Inbox {
-  const inbox = new Inbox();
+  const inbox = newInbox();
   for (const id of ids) inbox.hold(heldAs(id));
   return inbox;
 }
@@ -203,8 +209,8 @@ function batchOf(...events: Array<[eventId: string, ...subscriptions: string[]]>
   };
 }
 
-function waiterFor(ids: string[], give: Waiter['give']): Waiter {
-  return { ids: new Set(ids), give, abandon() {} };
+function waiterFor(ids: string[], goOn: Waiter['goOn']): Waiter {
+  return { ids: new Set(ids), goOn, stop() {}, abandon() {} };
 }
 
 function takeAll(inbox: Inbox, ...ids: string[]): string[] {
@@ -215,7 +221,7 @@ function takeAll(inbox: Inbox, ...ids: string[]): string[] {
 }
 
 function nextRunOf(inbox: Inbox): Inbox {
-  const next = new Inbox();
+  const next = newInbox();
   next.restore(JSON.parse(JSON.stringify(inbox.toState())));
   return next;
 }

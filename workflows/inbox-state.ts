@@ -29,6 +29,8 @@ export type Ended = Pick<HeldSubscription, 'id' | 'source' | 'resolved'>;
 export interface InboxState {
   /** No more events came: the run had taken all that it could. */
   readonly suspended?: true;
+  /** The run hands events over one at a time. Older runs do not. */
+  readonly inTurn?: true;
   readonly position: number;
   readonly held: readonly HeldSubscription[];
   /** Ended, but their source may not have heard of it. */

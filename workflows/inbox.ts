@@ -9,17 +9,14 @@
 // An event goes to the first waiter that wants it the moment it arrives; it is in
 // the queue only while nobody waits for it.
 
-import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
-
 import type { Event } from '../events/event.ts';
 import type { SubscriptionId } from '../events/subscription.ts';
 import type { Registered } from '../activities/registration.ts';
+import { EventWindow, keyOf } from './event-window.ts';
 import type { Ended, HeldSubscription, InboxState, Wish } from './inbox-state.ts';
 import type { EventBatch, HeldDescription } from './messages.ts';
-
-/** How many events a workflow remembers, to tell a repetition. */
-export const WINDOW_EVENTS_MAX = 4_096;
+import { Turns } from './turns.ts';
+import { Waiters, type Waiter } from './waiters.ts';
 
 /** How many events are kept for ids that are not minted yet: what one run can be signalled. */
 export const EARLY_EVENTS_MAX = 10_000;
@@ -33,25 +30,9 @@ export const TRIGGER_SUBSCRIPTION: SubscriptionId = '382d8dcd-de96-8fb5-8e64-aff
 /** Its index in what crosses continue-as-new. */
 const TRIGGER_INDEX = -1;
 
-/** Hexadecimal digits of an event's key: 96 bits. */
-const KEY_LENGTH = 24;
-
-/** Somebody who waits for an event of any of these subscriptions. */
-export interface Waiter {
-  readonly ids: ReadonlySet<SubscriptionId>;
-  give(event: Event): void;
-  /** Nothing will ever come: none of the ids is held any more, or the run takes no more. */
-  abandon(because: 'unsubscribed' | 'suspended'): void;
-}
-
 interface Unread {
   readonly event: Event;
   readonly id: SubscriptionId;
-}
-
-interface Seen {
-  readonly position: number;
-  readonly takenBy: Set<SubscriptionId>;
 }
 
 export class Inbox {
@@ -60,8 +41,8 @@ export class Inbox {
   ]);
   readonly #releasing = new Map<SubscriptionId, Ended>();
   readonly #ended = new Set<SubscriptionId>();
-  readonly #window = new Map<string, Seen>();
-  readonly #waiters = new Set<Waiter>();
+  readonly #window = new EventWindow();
+  readonly #waiters = new Waiters();
   #unread: Unread[] = [];
   #early: Unread[] = [];
   #position = 0;
@@ -70,8 +51,14 @@ export class Inbox {
   #suspended = false;
   #registering = false;
   #shown: readonly string[] = [];
+  readonly #turns: Turns;
   /** How many signals the run has taken, of any kind. */
   signals = 0;
+
+  /** @param rest - returns when no code of the workflow goes on any more */
+  constructor(rest: () => Promise<void>) {
+    this.#turns = new Turns(rest);
+  }
 
   /** What sources know of. */
   get held(): readonly HeldSubscription[] {
@@ -91,6 +78,15 @@ export class Inbox {
     return this.#suspended;
   }
 
+  /** Whether code goes on with an event in its turn: not in a run of older code. */
+  get hasTurns(): boolean {
+    return this.#turns.haveBegun;
+  }
+
+  beginTurns(): void {
+    this.#turns.begin();
+  }
+
   get isWaiting(): boolean {
     return this.#waiters.size > 0;
   }
@@ -99,7 +95,7 @@ export class Inbox {
   describe(): readonly HeldDescription[] {
     const shown = [...this.#held.values()].filter(
       ({ id, received }) =>
-        id !== TRIGGER_SUBSCRIPTION || received !== undefined || this.#isWaitedFor(id),
+        id !== TRIGGER_SUBSCRIPTION || received !== undefined || this.#waiters.isWaitedFor(id),
     );
     return shown.map(({ id, filter, received = 0 }) => {
       const unread = this.#unread.filter((waiting) => waiting.id === id).length;
@@ -111,10 +107,6 @@ export class Inbox {
   /** The name that it was subscribed under. */
   sourceOf(id: SubscriptionId): string {
     return id === TRIGGER_SUBSCRIPTION ? 'its trigger' : (this.#held.get(id)?.source ?? '');
-  }
-
-  #isWaitedFor(id: SubscriptionId): boolean {
-    return [...this.#waiters].some(({ ids }) => ids.has(id));
   }
 
   holds(id: SubscriptionId): boolean {
@@ -129,7 +121,7 @@ export class Inbox {
       (unread, at) =>
         at < this.#carried || unread.id !== TRIGGER_SUBSCRIPTION || keyOf(unread.event) !== key,
     );
-    if (!this.#window.has(key)) this.#remember(key, { position: 0, takenBy: new Set() });
+    if (!this.#window.find(key)) this.#window.remember(key, { position: 0, takenBy: new Set() });
   }
 
   /** Events from now on are for this subscription too, and what came early for it. */
@@ -142,7 +134,8 @@ export class Inbox {
   }
 
   /** It is registered with this source. */
-  registered(id: SubscriptionId, { source, isSearchable }: Registered): void {
+  registered(id: SubscriptionId, { source, isSearchable, inTurn }: Registered): void {
+    if (inTurn) this.#turns.begin();
     const held = this.#held.get(id);
     if (held === undefined || source === undefined) return;
     this.#held.set(id, { ...held, resolved: source, ...(isSearchable && { isSearchable }) });
@@ -164,11 +157,10 @@ export class Inbox {
     this.#ended.add(id);
     this.#releasing.set(id, toEnded(held));
     this.#unread = this.#unread.filter((unread) => unread.id !== id);
-    for (const waiter of this.#waiters) {
-      if ([...waiter.ids].some((wanted) => this.#held.has(wanted))) continue;
-      this.#waiters.delete(waiter);
-      waiter.abandon('unsubscribed');
-    }
+    this.#waiters.abandon(
+      'unsubscribed',
+      ({ ids }) => ![...ids].some((wanted) => this.#held.has(wanted)),
+    );
   }
 
   /** The source has heard that these ended. */
@@ -196,31 +188,37 @@ export class Inbox {
     return unread && toTaken(unread);
   }
 
+  /** Lets it go on with the event: at once, or when its turn has come. */
+  give(event: Event, waiter: Waiter): void {
+    waiter.stop();
+    this.#turns.give(event, waiter);
+  }
+
   wait(waiter: Waiter): void {
     this.#waiters.add(waiter);
   }
 
-  /** Whether the waiter was still waiting. From now on it is given nothing. */
+  /** Whether it has not gone on yet. From now on it gets nothing. */
   leave(waiter: Waiter): boolean {
-    return this.#waiters.delete(waiter);
+    const event = this.#turns.takeBackFrom(waiter);
+    if (event !== undefined && !this.#giveToWaiter(event)) this.giveBack(event);
+    return this.#waiters.delete(waiter) || event !== undefined;
   }
 
   /** For the next run: continue-as-new was asked for before the waiter could go on with it. */
-  giveBack({ subscription: id, ...event }: Event): void {
-    if (id === undefined) return;
-    const positionOf = (of: Event): number => this.#window.get(keyOf(of))?.position ?? 0;
-    const position = positionOf(event);
-    const later = this.#unread.findIndex((unread) => positionOf(unread.event) > position);
-    this.#unread.splice(later === -1 ? this.#unread.length : later, 0, { event, id });
+  giveBack(event: Event): void {
+    this.#unread = this.#with([event]);
+  }
+
+  /** What was not handed over, nobody has read. */
+  takeBack(): void {
+    this.#unread = this.#with(this.#turns.takeBack());
   }
 
   /** The run has taken all that it can: who waits for more waits in vain. */
   suspend(): void {
     this.#suspended = true;
-    for (const waiter of this.#waiters) {
-      this.#waiters.delete(waiter);
-      waiter.abandon('suspended');
-    }
+    this.#waiters.abandon('suspended', () => true);
   }
 
   /** The run before was suspended, and this one is not, once its sources have heard of it. */
@@ -237,12 +235,14 @@ export class Inbox {
   /** Continue-as-new was asked for: arrivals are kept for the next run, nobody is given any. */
   close(): void {
     this.#closed = true;
+    this.takeBack();
   }
 
   toState(): InboxState {
     const held = this.held;
     const place = new Map(held.map(({ id }, index) => [id, index]));
-    const events = [...new Set(this.#unread.map(({ event }) => event))];
+    const waiting = this.#with(this.#turns.events);
+    const events = [...new Set(waiting.map(({ event }) => event))];
     const eventPlace = new Map(events.map((event, index) => [event, index]));
     place.set(TRIGGER_SUBSCRIPTION, TRIGGER_INDEX);
     const placesOf = (ids: Iterable<SubscriptionId>): number[] =>
@@ -250,16 +250,15 @@ export class Inbox {
     return {
       // What is not registered again yet, the next run has to register.
       ...((this.#suspended || this.#registering) && { suspended: true as const }),
+      inTurn: true,
       position: this.#position,
       held,
       releasing: this.releasing,
       events,
-      unread: this.#unread.flatMap(({ event, id }) =>
+      unread: waiting.flatMap(({ event, id }) =>
         placesOf([id]).map((index) => [eventPlace.get(event) ?? 0, index] as const),
       ),
-      window: [...this.#window].map(
-        ([key, seen]) => [key, seen.position, ...placesOf(seen.takenBy)] as const,
-      ),
+      window: this.#window.toState(placesOf),
     };
   }
 
@@ -268,6 +267,7 @@ export class Inbox {
     const idAt = (index: number): SubscriptionId | readonly [] =>
       index === TRIGGER_INDEX ? TRIGGER_SUBSCRIPTION : (state.held[index]?.id ?? []);
     this.#suspended = state.suspended === true;
+    if (state.inTurn) this.#turns.begin();
     this.#position = state.position;
     for (const held of state.held) this.#held.set(held.id, held);
     for (const ended of state.releasing) {
@@ -279,11 +279,21 @@ export class Inbox {
       for (const id of [idAt(held)].flat()) if (unread) this.#unread.push({ event: unread, id });
     }
     this.#carried = this.#unread.length;
-    for (const [key, position, ...held] of state.window) {
-      this.#window.set(key, { position, takenBy: new Set(held.flatMap(idAt)) });
-    }
+    this.#window.restore(state.window, idAt);
     // Search attributes cross continue-as-new by themselves.
     this.#shown = this.#searchable();
+  }
+
+  /** What is unread, and these, in the order in which they came. */
+  #with(taken: readonly Event[]): Unread[] {
+    const all = [...this.#unread];
+    for (const { subscription: id, ...event } of taken) {
+      if (id === undefined) continue;
+      const position = this.#window.positionOf(event);
+      const later = all.findIndex((unread) => this.#window.positionOf(unread.event) > position);
+      all.splice(later === -1 ? all.length : later, 0, { event, id });
+    }
+    return all;
   }
 
   #searchable(): readonly string[] {
@@ -300,29 +310,23 @@ export class Inbox {
       return;
     }
     const key = keyOf(event);
-    const seen = this.#window.get(key) ?? { position: ++this.#position, takenBy: new Set() };
+    const seen = this.#window.find(key) ?? { position: ++this.#position, takenBy: new Set() };
     if (seen.position <= held.position || seen.takenBy.has(id)) return;
-    this.#remember(key, seen);
+    this.#window.remember(key, seen);
     seen.takenBy.add(id);
     this.#held.set(id, { ...held, received: (held.received ?? 0) + 1 });
     this.#offer({ event, id });
   }
 
-  #remember(key: string, seen: Seen): void {
-    this.#window.set(key, seen);
-    if (this.#window.size <= WINDOW_EVENTS_MAX) return;
-    const [oldest] = this.#window.keys();
-    if (oldest !== undefined) this.#window.delete(oldest);
+  #offer(unread: Unread): void {
+    if (!this.#giveToWaiter(toTaken(unread))) this.#unread.push(unread);
   }
 
-  #offer(unread: Unread): void {
-    for (const waiter of this.#closed ? [] : this.#waiters) {
-      if (!waiter.ids.has(unread.id)) continue;
-      this.#waiters.delete(waiter);
-      waiter.give(toTaken(unread));
-      return;
-    }
-    this.#unread.push(unread);
+  #giveToWaiter(event: Event): boolean {
+    const { subscription: id } = event;
+    const waiter = this.#closed || id === undefined ? undefined : this.#waiters.takeFor(id);
+    if (waiter) this.give(event, waiter);
+    return waiter !== undefined;
   }
 }
 
@@ -332,8 +336,4 @@ function toTaken({ event, id }: Unread): Event {
 
 function toEnded({ id, source, resolved }: HeldSubscription): Ended {
   return { id, source, ...(resolved !== undefined && { resolved }) };
-}
-
-function keyOf({ source, id }: Event): string {
-  return bytesToHex(sha256(utf8ToBytes(`${source}\0${id}`))).slice(0, KEY_LENGTH);
 }

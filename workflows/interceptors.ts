@@ -10,14 +10,10 @@
 // - Nothing here is `async` before the user's code has ended: these are part of workflow
 //   code, and an extra turn of the event loop would change the order of commands.
 
-import { TemporalFailure, type Payload } from '@temporalio/common';
+import { type Payload } from '@temporalio/common';
 import {
-  ContinueAsNew,
-  continueAsNew,
   defaultPayloadConverter,
   getCurrentDetails,
-  isCancellation,
-  log,
   patched,
   setCurrentDetails,
   setHandler,
@@ -29,17 +25,17 @@ import {
 
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 
-import { isEvent, type Event } from '../events/event.ts';
-import { deriveArgument } from '../events/webhook-body.ts';
 import { setCurrentInbox, setCurrentResponses } from './current-inbox.ts';
 import { InboxTooLargeError } from './errors.ts';
 import { inboxDetails } from './details.ts';
-import { Inbox, TRIGGER_SUBSCRIPTION } from './inbox.ts';
+import { execute, failInHandler } from './execute.ts';
+import { Inbox } from './inbox.ts';
 import type { InboxState } from './inbox-state.ts';
 import { eventSignal, subscriptionsQuery, type EventBatch, type TriggerBatch } from './messages.ts';
-import { registerAgain, release, releaseAll, suspend } from './registration.ts';
+import { registerAgain, release, suspend } from './registration.ts';
 import { onReset } from './reset.ts';
 import { Responses } from './respond.ts';
+import { atRest } from './rest.ts';
 import { isRunFull } from './run-limits.ts';
 import { TaskGuard } from './task-guard.ts';
 
@@ -52,11 +48,8 @@ const METADATA_QUERY = '__temporal_workflow_metadata';
 /** How much a run can leave to the next, in bytes of JSON: unread events above all. */
 export const CARRIED_BYTES_MAX = 1.5 * 1024 * 1024;
 
-/** How many unread events a line of the log names. */
-const IDS_LOGGED_MAX = 20;
-
 export function interceptors(): WorkflowInterceptors {
-  const inbox = new Inbox();
+  const inbox = new Inbox(atRest);
   setCurrentInbox(inbox);
   // The handler only makes the SDK hand these signals to interceptors before main runs.
   setHandler(eventSignal, () => {}, { description: 'Events for the subscriptions of this run.' });
@@ -72,31 +65,16 @@ export function interceptors(): WorkflowInterceptors {
         handleSignal(input, next) {
           inbox.signals += 1;
           suspendIfFull(inbox);
-          if (input.signalName !== eventSignal.name) return next(input);
+          if (input.signalName !== eventSignal.name) {
+            return next(input).catch((error: unknown) => failInHandler(inbox, error));
+          }
           receive(inbox, input.args[0] as EventBatch | TriggerBatch);
           return Promise.resolve();
         },
         execute(input, next) {
-          for (const argument of input.args) if (isEvent(argument)) inbox.startedBy(argument);
-          responses.startedBy(input.args);
           release(inbox);
           if (inbox.suspended || isRetry()) registerAgain(inbox);
-          const args = input.args.map(deriveArgument);
-          return next({ ...input, args }).then(
-            async (result) => {
-              await releaseAll(inbox);
-              const unread = takeTriggered(inbox);
-              if (unread) await continueAsNew<(event: Event) => Promise<unknown>>(unread);
-              return result;
-            },
-            async (error: unknown) => {
-              if (endsWorkflow(error)) {
-                await releaseAll(inbox);
-                logUnread(inbox);
-              }
-              throw error;
-            },
-          );
+          return execute({ inbox, responses }, input, next);
         },
       },
     ],
@@ -182,34 +160,7 @@ function receive(inbox: Inbox, batch: EventBatch | TriggerBatch): void {
   else if (batch.to === workflowInfo().firstExecutionRunId) inbox.receive(batch);
 }
 
-/**
- * What the trigger brought and the code has not read when it returns. Had it come a moment
- * later, it would have started the workflow once more: so this is what happens, in the next
- * run, which also has the rest of it.
- */
-function takeTriggered(inbox: Inbox): Event | undefined {
-  const taken = inbox.take(new Set([TRIGGER_SUBSCRIPTION]));
-  if (taken === undefined) return undefined;
-  const { subscription: _, ...event } = taken;
-  return event;
-}
-
-/** A failure stays one, so that somebody sees it: what was not read is in the history. */
-function logUnread(inbox: Inbox): void {
-  const ids: string[] = [];
-  for (let event = takeTriggered(inbox); event; event = takeTriggered(inbox)) ids.push(event.id);
-  if (ids.length === 0) return;
-  const named = ids.slice(0, IDS_LOGGED_MAX).join(', ');
-  log.error(`the workflow ends and has not read ${ids.length} events of its trigger: ${named}`);
-}
-
 /** What it was handed, the attempt before has ended. */
 function isRetry(): boolean {
   return workflowInfo().attempt > 1;
-}
-
-/** Whether this ends the workflow. A plain error only repeats the workflow task. */
-function endsWorkflow(error: unknown): boolean {
-  if (error instanceof ContinueAsNew) return false;
-  return error instanceof TemporalFailure || isCancellation(error);
 }

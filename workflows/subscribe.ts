@@ -2,24 +2,20 @@
 
 import { ActivityFailure, CancelledFailure, type Duration } from '@temporalio/common';
 import { msToNumber } from '@temporalio/common/lib/time.js';
-import { CancellationScope, isCancellation, sleep, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, workflowInfo } from '@temporalio/workflow';
 
 import type { Event } from '../events/event.ts';
 import type { SubscriptionId } from '../events/subscription.ts';
 import { deriveEvent } from '../events/webhook-body.ts';
 import { currentInbox, currentResponses } from './current-inbox.ts';
-import {
-  InvalidArgumentError,
-  SubscriptionOverflowError,
-  toSubscribeError,
-  UnknownSubscriptionError,
-} from './errors.ts';
-import { TRIGGER_SUBSCRIPTION, type Inbox } from './inbox.ts';
+import { InvalidArgumentError, toSubscribeError, UnknownSubscriptionError } from './errors.ts';
+import { TRIGGER_SUBSCRIPTION } from './inbox.ts';
 import type { HttpResponse } from './messages.ts';
 import { mintSubscriptionId, register, release } from './registration.ts';
 import { checkResponse } from './respond.ts';
 import { isRunFull } from './run-limits.ts';
 import { showSources } from './search-attribute.ts';
+import { beginTurns, overflow, wait, type Wait } from './wait.ts';
 
 export type { Event } from '../events/event.ts';
 export { spanContextOf, type EventSpanContext } from '../events/trace-context.ts';
@@ -50,9 +46,6 @@ export {
   deactivateListener,
   removeListener,
 } from './listeners.ts';
-
-/** Longest summary of a timer, in characters; the server takes 400 bytes. */
-const SUMMARY_LENGTH_MAX = 200;
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -149,9 +142,11 @@ export async function nextEvent<T = unknown>(
   if (CancellationScope.current().consideredCancelled) {
     throw new CancelledFailure('nextEvent was called in a scope that is cancelled');
   }
-  let event = inbox.take(ids);
-  if (event === undefined && inbox.suspended) throw overflow();
-  if (event === undefined && timeoutMs !== 0) event = await wait(inbox, wanted);
+  if (ids.has(TRIGGER_SUBSCRIPTION)) beginTurns(inbox);
+  const taken = inbox.take(ids);
+  if (taken === undefined && inbox.suspended) throw overflow();
+  const waits = taken === undefined ? timeoutMs !== 0 : inbox.hasTurns;
+  const event = waits ? await wait(inbox, { ...wanted, taken }) : taken;
   return event && (deriveEvent(event) as Event<T>);
 }
 
@@ -249,13 +244,6 @@ export function continueAsNewSuggested(): boolean {
   return workflowInfo().continueAsNewSuggested || isRunFull(currentInbox(), 0.5);
 }
 
-interface Wait {
-  readonly ids: ReadonlySet<SubscriptionId>;
-  readonly timeoutMs: number | undefined;
-  /** The timeout as it was given. */
-  readonly timeout: Duration | undefined;
-}
-
 function toWait(args: ReadonlyArray<SubscriptionId | NextEventOptions>): Wait {
   const last = args.at(-1);
   const isOptions = typeof last === 'object' && last !== null && !Array.isArray(last);
@@ -285,64 +273,4 @@ function toTimeoutMs(timeout: Duration): number {
   if (Number.isFinite(timeoutMs) && timeoutMs >= 0) return Math.ceil(timeoutMs);
   const given = typeof timeout === 'number' ? String(timeout) : JSON.stringify(timeout);
   throw new InvalidArgumentError(`timeout is a duration of at least 0, not ${given}`);
-}
-
-/** Waits for an event, unless the run ends first: then the event is for the next one. */
-async function wait(inbox: Inbox, wanted: Wait): Promise<Event | undefined> {
-  const event = await untilGiven(inbox, wanted);
-  if (event === undefined || !inbox.closed) return event;
-  inbox.giveBack(event);
-  return new Promise(() => {});
-}
-
-/** Waits in a scope of its own, so that nothing outlives the wait. */
-function untilGiven(inbox: Inbox, wanted: Wait): Promise<Event | undefined> {
-  const { ids, timeoutMs } = wanted;
-  const scope = new CancellationScope();
-  return scope.run(
-    () =>
-      new Promise((resolve, reject) => {
-        const timer = new CancellationScope();
-        const waiter = {
-          ids,
-          give(event: Event) {
-            timer.cancel();
-            resolve(event);
-          },
-          abandon(because: 'unsubscribed' | 'suspended') {
-            timer.cancel();
-            reject(because === 'suspended' ? overflow() : unsubscribed());
-          },
-        };
-        inbox.wait(waiter);
-        scope.cancelRequested.catch((error: unknown) => {
-          if (inbox.leave(waiter)) reject(error);
-        });
-        if (timeoutMs !== undefined) expire().catch(() => {});
-
-        /** Cancelled when an event comes, or by the scope, whose cancellation is heard above. */
-        async function expire(): Promise<void> {
-          const summary = toSummary(inbox, wanted);
-          await timer.run(() => sleep(timeoutMs ?? 0, { summary }));
-          if (inbox.leave(waiter)) resolve(inbox.take(ids));
-        }
-      }),
-  );
-}
-
-/** What the timer is for, in the Temporal UI: `nextEvent github or 2 days`. */
-function toSummary(inbox: Inbox, { ids, timeout }: Wait): string {
-  const sources = [...new Set([...ids].map((id) => inbox.sourceOf(id)))].join(', ');
-  const time = typeof timeout === 'number' ? `${timeout} ms` : timeout;
-  return `nextEvent ${sources} or ${time}`.slice(0, SUMMARY_LENGTH_MAX);
-}
-
-function unsubscribed(): Error {
-  return new UnknownSubscriptionError('every subscription waited for was unsubscribed');
-}
-
-function overflow(): Error {
-  return new SubscriptionOverflowError(
-    'this run has taken as many events as it can: continue as new to get more',
-  );
 }

@@ -15,3 +15,4 @@ export * from './responding.ts';
 export * from './scenarios.ts';
 export * from './enduring.ts';
 export * from './managing.ts';
+export * from './turning.ts';

@@ -1,0 +1,123 @@
+// An event that was handed to code which never went on with it would be lost.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+
+import type { WorkflowHandleWithFirstExecutionRunId as Handle } from '@temporalio/client';
+
+import { eventSignal, type EventBatch } from '../workflows/messages.ts';
+import { progressOf, startApp, startServer, untilSubscribed } from './harness.ts';
+import type { TestApp, TestServer } from './harness.ts';
+import { goOn } from './observe.ts';
+import type { Continuing } from './workflows/turning.ts';
+
+/** Turns of the event loop, more than lie between an event's signal and the code that gets it. */
+const TURNS = Array.from({ length: 24 }, (_, turn) => turn);
+
+/** Until then, all that a test brings would have been read, on a slow machine too. */
+const LOST_AFTER_MS = 90_000;
+
+const SOURCE = 'turns';
+
+const subscribedBy = new Map<Handle, readonly string[]>();
+
+let server: TestServer;
+let app: TestApp;
+before(async () => {
+  server = await startServer();
+  app = await startApp(server, { sources: [SOURCE] });
+});
+after(async () => {
+  await app.stop();
+  await server.stop();
+});
+
+describe('What one workflow task brings', () => {
+  for (const continuing of ['reader', 'condition', TURNS] as const) {
+    const who = typeof continuing === 'string' ? continuing : 'handler, sooner or later';
+    test(
+      `is read once, if it is for two readers, and a ${who} continues as new`,
+      { timeout: LOST_AFTER_MS },
+      async () => {
+        const kinds: readonly Continuing[] = [continuing].flat();
+        const handles = await startAll(
+          'takeTurns',
+          kinds.map((kind) => ({ continuing: kind, total: 3 })),
+        );
+        await inOneTask(async () => {
+          for (const handle of handles) {
+            await bring(handle, ['one', 0], ['two', 1]);
+            if (typeof continuing !== 'string') await goOn(handle);
+          }
+        });
+        for (const [index, handle] of handles.entries()) {
+          await bring(handle, ['three', 0]);
+          const read = (await handle.result()) as string[];
+          assert.deepEqual(
+            read.toSorted(),
+            ['one', 'three', 'two'],
+            `after ${kinds[index]}: ${read.join()}`,
+          );
+          assert.notEqual(await latestRun(handle), handle.firstExecutionRunId);
+        }
+      },
+    );
+  }
+
+  for (const isQueued of [false, true]) {
+    const when = isQueued ? 'before it waits' : 'while it waits';
+    test(
+      `is read, if it comes ${when} for either, and takes the other question back`,
+      { timeout: LOST_AFTER_MS },
+      async () => {
+        const [handle] = await startAll('raceInScope', [{}]);
+        assert.ok(handle);
+        if (!isQueued) await goOn(handle);
+        await progressOf(handle);
+        await inOneTask(async () => {
+          await bring(handle, ['one', 0], ['two', 1]);
+          if (isQueued) await goOn(handle);
+        });
+        assert.deepEqual(await handle.result(), ['one', 'two']);
+      },
+    );
+  }
+});
+
+/** Starts workflows that have two subscriptions each. */
+function startAll(workflow: string, inputs: readonly object[]): Promise<readonly Handle[]> {
+  return Promise.all(
+    inputs.map(async (input) => {
+      const handle = await app.start(workflow, { ...input, source: SOURCE });
+      subscribedBy.set(handle, (await untilSubscribed(handle, 2)).subscribed);
+      return handle;
+    }),
+  );
+}
+
+/** All that comes meanwhile comes to a workflow in one task. */
+async function inOneTask(meanwhile: () => Promise<void>): Promise<void> {
+  await app.stopWorker();
+  try {
+    await meanwhile();
+  } finally {
+    await app.startWorker();
+  }
+}
+
+/** Signals events as an ingress does, each for one of the subscriptions of the workflow. */
+async function bring(handle: Handle, ...events: Array<[id: string, place: number]>): Promise<void> {
+  const batch: EventBatch = {
+    to: handle.firstExecutionRunId,
+    events: events.map(([id, place]) => ({
+      event: { id, source: SOURCE, type: 'post', time: new Date(0).toISOString(), data: {} },
+      subscriptions: [subscribedBy.get(handle)?.[place] ?? ''],
+    })),
+  };
+  await handle.signal(eventSignal, batch);
+}
+
+async function latestRun(handle: Handle): Promise<string> {
+  const { runId } = await app.client.workflow.getHandle(handle.workflowId).describe();
+  return runId;
+}

@@ -1,0 +1,88 @@
+// How code waits for an event, and gets it.
+
+import { CancellationScope, patched, sleep } from '@temporalio/workflow';
+import type { Duration } from '@temporalio/common';
+
+import type { Event } from '../events/event.ts';
+import type { SubscriptionId } from '../events/subscription.ts';
+import { SubscriptionOverflowError, UnknownSubscriptionError } from './errors.ts';
+import type { Inbox } from './inbox.ts';
+
+/** Longest summary of a timer, in characters; the server takes 400 bytes. */
+const SUMMARY_LENGTH_MAX = 200;
+
+export interface Wait {
+  readonly ids: ReadonlySet<SubscriptionId>;
+  readonly timeoutMs: number | undefined;
+  /** The timeout as it was given. */
+  readonly timeout: Duration | undefined;
+  /** What was there already, and waits for its turn. */
+  readonly taken?: Event | undefined;
+}
+
+/**
+ * For a run that holds nothing but what its trigger feeds. With the first registration it comes by
+ * itself; the histories of older code have neither.
+ */
+export function beginTurns(inbox: Inbox): void {
+  if (!inbox.hasTurns && patched('in-turn')) inbox.beginTurns();
+}
+
+/** Waits for an event, unless the run ends first: then the event is for the next one. */
+export async function wait(inbox: Inbox, wanted: Wait): Promise<Event | undefined> {
+  const event = await untilGoingOn(inbox, wanted);
+  if (event === undefined || !inbox.closed) return event;
+  inbox.giveBack(event);
+  return new Promise(() => {});
+}
+
+/** Waits in a scope of its own, so that nothing outlives the wait. */
+function untilGoingOn(inbox: Inbox, wanted: Wait): Promise<Event | undefined> {
+  const { ids, timeoutMs, taken } = wanted;
+  const scope = new CancellationScope();
+  return scope.run(
+    () =>
+      new Promise((resolve, reject) => {
+        const timer = new CancellationScope();
+        const waiter = {
+          ids,
+          stop: () => timer.cancel(),
+          goOn: resolve,
+          abandon(because: 'unsubscribed' | 'suspended') {
+            timer.cancel();
+            reject(because === 'suspended' ? overflow() : unsubscribed());
+          },
+        };
+        if (taken === undefined) inbox.wait(waiter);
+        else inbox.give(taken, waiter);
+        scope.cancelRequested.catch((error: unknown) => {
+          if (inbox.leave(waiter)) reject(error);
+        });
+        if (taken === undefined && timeoutMs !== undefined) expire().catch(() => {});
+
+        /** Cancelled when an event comes, or by the scope, whose cancellation is heard above. */
+        async function expire(): Promise<void> {
+          const summary = toSummary(inbox, wanted);
+          await timer.run(() => sleep(timeoutMs ?? 0, { summary }));
+          if (inbox.leave(waiter)) resolve(inbox.take(ids));
+        }
+      }),
+  );
+}
+
+/** What the timer is for, in the Temporal UI: `nextEvent github or 2 days`. */
+function toSummary(inbox: Inbox, { ids, timeout }: Wait): string {
+  const sources = [...new Set([...ids].map((id) => inbox.sourceOf(id)))].join(', ');
+  const time = typeof timeout === 'number' ? `${timeout} ms` : timeout;
+  return `nextEvent ${sources} or ${time}`.slice(0, SUMMARY_LENGTH_MAX);
+}
+
+function unsubscribed(): Error {
+  return new UnknownSubscriptionError('every subscription waited for was unsubscribed');
+}
+
+export function overflow(): Error {
+  return new SubscriptionOverflowError(
+    'this run has taken as many events as it can: continue as new to get more',
+  );
+}
