@@ -26,7 +26,14 @@ import { resultOf } from './received.ts';
 import type { Received } from './workflows/listening.ts';
 
 /** The workflow, the trigger and the source of each kind have one name. */
-const WORKFLOWS = ['takeFed', 'relayFed', 'drainFed', 'handleOne', 'failFed'] as const;
+const WORKFLOWS = [
+  'takeFed',
+  'relayFed',
+  'drainFed',
+  'handleOne',
+  'handleAndNote',
+  'failFed',
+] as const;
 type Workflow = (typeof WORKFLOWS)[number];
 
 /** Answers of users' functions that are no id of a workflow. */
@@ -243,6 +250,23 @@ describe('A fed workflow that ends', { timeout: 600_000 }, () => {
     });
   }
 
+  test('goes on with all that it did not read, if the next run can not have so much', async () => {
+    const customer = randomUUID();
+    await post('handleAndNote', { customer, id: 'held' });
+    const handle = workflowOf('handleAndNote', customer);
+    await untilReceived(handle, 0);
+    const ids = ['two', 'three', 'four', 'five', 'six'];
+    const body = { text: 'x'.repeat(450_000) };
+    for (const id of ids) await post('handleAndNote', { customer, id, body });
+    await goOn(handle);
+    await resultOf(handle);
+    const handled: string[][] = [];
+    for (const run of await runsOf(handle)) {
+      handled.push(shortened(Object.keys((await run.describe()).memo ?? {})).toSorted());
+    }
+    assert.deepEqual(handled, [['held', 'two'], ['three'], ['four'], ['five'], ['six']]);
+  });
+
   test('with a failure stays failed, and is started again by the next event', async () => {
     const customer = randomUUID();
     await post('failFed', { customer, id: 'held' });
@@ -343,14 +367,27 @@ async function untilEnded(workflowId: string, count: number): Promise<string[][]
 /** The ids of the events that the runs of a chain were started with, first to last. */
 async function argumentsOf(handle: WorkflowHandle): Promise<string[]> {
   const ids: string[] = [];
+  for (const run of await runsOf(handle)) {
+    const { loadedDataConverter } = app.client.options;
+    const { input } = (await startOf(run)) ?? {};
+    const [event] = await decodeArrayFromPayloads(loadedDataConverter, input?.payloads);
+    ids.push((event as Event).id);
+  }
+  return shortened(ids);
+}
+
+/** The runs of a chain, first to last. */
+async function runsOf(handle: WorkflowHandle): Promise<readonly WorkflowHandle[]> {
+  const runs: WorkflowHandle[] = [];
   let { runId } = await handle.describe();
   while (runId !== '') {
     const run = app.client.workflow.getHandle(handle.workflowId, runId);
-    const started = (await run.fetchHistory()).events?.[0]?.workflowExecutionStartedEventAttributes;
-    const { loadedDataConverter } = app.client.options;
-    const [event] = await decodeArrayFromPayloads(loadedDataConverter, started?.input?.payloads);
-    ids.unshift((event as Event).id);
-    runId = started?.continuedExecutionRunId ?? '';
+    runs.unshift(run);
+    runId = (await startOf(run))?.continuedExecutionRunId ?? '';
   }
-  return shortened(ids);
+  return runs;
+}
+
+async function startOf(run: WorkflowHandle) {
+  return (await run.fetchHistory()).events?.[0]?.workflowExecutionStartedEventAttributes;
 }

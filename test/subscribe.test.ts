@@ -57,6 +57,8 @@ const SOURCES = [
   'ended-failure',
   'ended-cancellation',
   'ended-wait',
+  'ended-type-of-failure',
+  'ended-type-by-name',
   'ended-other',
   'repeated',
   'crowd',
@@ -130,7 +132,10 @@ before(async () => {
     sources: SOURCES,
     triggers: TRIGGERS,
     activities,
-    workerOptions: { interceptors: { activity: [holdRegistrations] } },
+    workerOptions: {
+      interceptors: { activity: [holdRegistrations] },
+      workflowFailureErrorTypes: { '*': [], endBy: ['NamedError'] },
+    },
   });
 });
 after(async () => {
@@ -386,10 +391,12 @@ describe('A subscription', { timeout: 300_000 }, () => {
     ['fails', 'failure', 'FAILED'],
     ['fails with a cancellation that nobody asked for', 'cancellation', 'FAILED'],
     ['is cancelled while it waits', 'wait', 'CANCELLED'],
+    ['fails with an error of a type that ends it', 'type of failure', 'FAILED'],
+    ['fails with an error that its worker lets end it', 'type by name', 'FAILED'],
   ];
   for (const [title, ending, expected] of endings) {
     test(`ends when its workflow ${title}`, async () => {
-      const source = `ended-${ending}`;
+      const source = `ended-${ending.replaceAll(' ', '-')}`;
       const handle = await app.start('endBy', [source, 'ended-other', source], ending);
       await untilSubscribed(handle, 3);
       assert.equal((await heldBy(app.client, source)).subscriptions.length, 2);

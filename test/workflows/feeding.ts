@@ -1,7 +1,7 @@
 // Workflows that a trigger starts or feeds.
 
 import { ApplicationFailure } from '@temporalio/common';
-import { condition, continueAsNew, setHandler } from '@temporalio/workflow';
+import { condition, continueAsNew, setHandler, upsertMemo } from '@temporalio/workflow';
 import { nextEvent, subscribe, triggerSubscription, unsubscribe } from 'nextevent/workflow';
 
 import type { Event } from 'nextevent/workflow';
@@ -50,6 +50,12 @@ export async function handleOne(first: Fed): Promise<string> {
   if (first.data.body.json.subscribe) await subscribe(first.source, 'false');
   if (first.id.endsWith(':held')) await untilTold();
   return first.id;
+}
+
+/** As `handleOne`, but it notes what it has handled for all runs to come. */
+export async function handleAndNote(first: Fed): Promise<void> {
+  upsertMemo({ [first.id]: true });
+  if (first.id.endsWith(':held')) await untilTold();
 }
 
 /** Fails when it is told to, whatever is unread. */

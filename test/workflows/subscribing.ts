@@ -8,6 +8,7 @@ import {
   proxyLocalActivities,
   setDefaultQueryHandler,
   setDefaultSignalHandler,
+  setWorkflowOptions,
 } from '@temporalio/workflow';
 import { cel, nextEvent, subscribe, unsubscribe } from 'nextevent/workflow';
 
@@ -133,7 +134,20 @@ export async function cancelSubscribe(source: string, heard: string): Promise<st
   return outcomes;
 }
 
-export type Ending = 'return' | 'failure' | 'cancellation' | 'wait' | 'plain error';
+export type Ending =
+  | 'return'
+  | 'failure'
+  | 'cancellation'
+  | 'wait'
+  | 'plain error'
+  | 'type of failure'
+  | 'type by name';
+
+/** The workflow, or its worker, says that such errors end it. */
+export class OwnError extends Error {}
+export class NamedError extends Error {
+  override readonly name = 'NamedError';
+}
 
 /** Holds two subscriptions, and ends in a certain way. */
 export async function endBy(sources: string[], ending: Ending): Promise<void> {
@@ -143,8 +157,11 @@ export async function endBy(sources: string[], ending: Ending): Promise<void> {
   await stage.untilTold(1);
   if (ending === 'failure') throw ApplicationFailure.nonRetryable('on purpose');
   if (ending === 'cancellation') throw new CancelledFailure('on purpose');
+  if (ending === 'type of failure') throw new OwnError('on purpose');
+  if (ending === 'type by name') throw new NamedError('on purpose');
   if (ending === 'wait') await nextEvent(...stage.subscribed);
 }
+setWorkflowOptions({ failureExceptionTypes: [OwnError] }, endBy);
 
 /** Its child listens to the same source; each gets its own copy. */
 export async function familyParent(source: string): Promise<unknown> {
