@@ -65,6 +65,8 @@ export interface Dispatched {
 interface Signalled {
   readonly target: Target;
   readonly ids: readonly string[];
+  /** The version of the copy that it was matched against. */
+  readonly version: number;
   readonly outcome: Promise<Outcome>;
 }
 
@@ -183,19 +185,21 @@ export class SourceDispatcher {
   }
 
   /** The outcomes of all signals. Subscribers that are gone are removed from the source. */
-  async #outcomes({ signalled, matched }: Arrival): Promise<Outcome[]> {
+  async #outcomes({ signalled }: Arrival): Promise<Outcome[]> {
     const outcomes = await Promise.all(signalled.map(({ outcome }) => outcome));
     const gone = signalled.filter((_, index) => outcomes[index] === 'gone');
     if (gone.length > 0) {
       const ids = gone.flatMap((signal) => signal.ids);
+      // What was registered again since is of a run that was not seen to be gone.
+      const upTo = Math.min(...gone.map(({ version }) => version));
       // Not waited for: at worst the next event finds again that they are gone.
-      this.#deps.client.unregister(this.#source, ids).catch(() => {});
+      this.#deps.client.unregister(this.#source, ids, upTo).catch(() => {});
     }
-    for (const [index, { target, ids }] of signalled.entries()) {
+    for (const [index, { target, ids, version }] of signalled.entries()) {
       if (outcomes[index] !== 'refused') continue;
       console.error(`${target.workflowId} takes no more signals: ${ids.join(', ')} got no event`);
       // Neither: the next event finds again that it is refused, and is counted, too.
-      const request = { ids, undeliverable: 1, ...(matched && { upTo: matched.version }) };
+      const request = { ids, undeliverable: 1, upTo: version };
       this.#deps.client.suspend(this.#source, request).catch(() => {});
     }
     return outcomes;
@@ -298,7 +302,8 @@ export class SourceDispatcher {
 
   #signal({ event, signalled }: Arrival, { target, subscriptions }: Match): void {
     const outcome = this.#deps.lanes.push(target, { event, subscriptions });
-    signalled.push({ target, ids: subscriptions, outcome });
+    const { version } = this.#subscribers;
+    signalled.push({ target, ids: subscriptions, version, outcome });
   }
 
   #keepFresh(): void {

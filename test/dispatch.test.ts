@@ -4,19 +4,19 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
-import { setTimeout } from 'node:timers/promises';
 
-import type { Client, WorkflowHandle } from '@temporalio/client';
 import proto from '@temporalio/proto';
 
 import { createDispatcher, connectWithoutRetry } from '../dispatch/dispatcher.ts';
 import { UnavailableError } from '../dispatch/errors.ts';
 import { toFailureKind } from '../dispatch/failures.ts';
-import { Lanes } from '../dispatch/lanes.ts';
 import { SourceClient } from '../dispatch/source-client.ts';
-import { FAN_OUT_MAX, SourceDispatcher, type Dispatched } from '../dispatch/source-dispatcher.ts';
+import {
+  FAN_OUT_MAX,
+  type Dispatched,
+  type SourceDispatcher,
+} from '../dispatch/source-dispatcher.ts';
 import { Subscribers } from '../dispatch/subscribers.ts';
-import { Triggers } from '../dispatch/triggers.ts';
 import type { Event } from '../events/event.ts';
 import {
   SOURCE_TASK_QUEUE,
@@ -34,12 +34,17 @@ import {
 } from './harness.ts';
 import { untilKnown } from './observe.ts';
 import { receivedBy, resultOf, startCollecting } from './received.ts';
+import {
+  busy,
+  CODE,
+  dispatcherWith,
+  eventOf,
+  grpcError,
+  overloaded,
+  STUCK_MS,
+  type Detail,
+} from './trouble.ts';
 import type { RaceResult } from './workflows/racing.ts';
-
-/** How long a workflow may take no signal. */
-const STUCK_MS = 200;
-
-const CODE = { INVALID_ARGUMENT: 3, NOT_FOUND: 5, RESOURCE_EXHAUSTED: 8, UNAVAILABLE: 14 };
 
 describe('An event', () => {
   let server: TestServer;
@@ -280,17 +285,15 @@ describe('An event', () => {
 });
 
 describe('A failed call', () => {
-  const { RESOURCE_EXHAUSTED_CAUSE_BUSY_WORKFLOW: BUSY, RESOURCE_EXHAUSTED_CAUSE_RPS_LIMIT: RPS } =
-    proto.temporal.api.enums.v1.ResourceExhaustedCause;
   const cases: Array<[what: string, error: unknown, kind: string]> = [
-    ['a busy workflow', exhausted(BUSY), 'retry'],
-    ['too many requests', exhausted(RPS), 'overloaded'],
+    ['a busy workflow', busy(), 'retry'],
+    ['too many requests', overloaded(), 'overloaded'],
     ['exhaustion of an unknown kind', grpcError(CODE.RESOURCE_EXHAUSTED), 'overloaded'],
     ['no such workflow', grpcError(CODE.NOT_FOUND), 'gone'],
     ['no such namespace', grpcError(CODE.NOT_FOUND, noNamespace()), 'retry'],
     ['too many signals', grpcError(CODE.INVALID_ARGUMENT), 'refused'],
     ['no connection', grpcError(CODE.UNAVAILABLE), 'retry'],
-    ['one that the SDK has wrapped', new Error('failed', { cause: exhausted(RPS) }), 'overloaded'],
+    ['one that the SDK has wrapped', new Error('failed', { cause: overloaded() }), 'overloaded'],
     ['an error of another kind', new Error('failed'), 'retry'],
   ];
   for (const [what, error, kind] of cases) {
@@ -330,41 +333,6 @@ function dispatchUntilDurable(dispatcher: SourceDispatcher, event: Event): Promi
   );
 }
 
-interface Trouble {
-  /** What comes of a signal to a workflow. */
-  readonly failures?: ReadonlyMap<string, Error> | 'all';
-  /** How long a signal to a workflow takes. */
-  readonly slowMs?: ReadonlyMap<string, number>;
-}
-
-/** A dispatcher that has trouble with its signals to some workflows. */
-function dispatcherWith(
-  client: Client,
-  source: string,
-  { failures = new Map(), slowMs = new Map() }: Trouble,
-): SourceDispatcher {
-  const lanesClient = {
-    connection: client.connection,
-    workflow: {
-      getHandle(workflowId: string) {
-        const failure = failures === 'all' ? grpcError(CODE.UNAVAILABLE) : failures.get(workflowId);
-        return {
-          async signal(...signal: Parameters<WorkflowHandle['signal']>) {
-            if (failure !== undefined) throw failure;
-            await setTimeout(slowMs.get(workflowId) ?? 0);
-            await client.workflow.getHandle(workflowId).signal(...signal);
-          },
-        };
-      },
-    },
-  } as unknown as Client;
-  return new SourceDispatcher(source, {
-    client: new SourceClient(client),
-    lanes: new Lanes(lanesClient, STUCK_MS),
-    triggers: new Triggers(client, []),
-  });
-}
-
 class ObservedSource extends SourceClient {
   readonly runIds = new Set<string>();
   snapshots = 0;
@@ -377,37 +345,8 @@ class ObservedSource extends SourceClient {
   }
 }
 
-function eventOf(source: string, id: string, data: unknown = {}): Event {
-  return { id, source, type: 'post', time: new Date().toISOString(), data };
-}
-
-function exhausted(cause: proto.temporal.api.enums.v1.ResourceExhaustedCause): Error {
-  const { ResourceExhaustedFailure } = proto.temporal.api.errordetails.v1;
-  const value = ResourceExhaustedFailure.encode({ cause }).finish();
-  const type = 'temporal.api.errordetails.v1.ResourceExhaustedFailure';
-  return grpcError(CODE.RESOURCE_EXHAUSTED, { type, value });
-}
-
 function noNamespace(): Detail {
   const { NamespaceNotFoundFailure } = proto.temporal.api.errordetails.v1;
   const value = NamespaceNotFoundFailure.encode({ namespace: 'nowhere' }).finish();
   return { type: 'temporal.api.errordetails.v1.NamespaceNotFoundFailure', value };
-}
-
-interface Detail {
-  readonly type: string;
-  readonly value: Uint8Array;
-}
-
-/** An error as the server's answer makes it. */
-function grpcError(code: number, detail?: Detail): Error {
-  const details = detail && [
-    { type_url: `type.googleapis.com/${detail.type}`, value: detail.value },
-  ];
-  const status = details && proto.google.rpc.Status.encode({ code, details }).finish();
-  const metadata = {
-    get: (key: string) =>
-      key === 'grpc-status-details-bin' && status ? [Buffer.from(status)] : [],
-  };
-  return Object.assign(new Error('refused'), { code, details: 'refused', metadata });
 }
