@@ -7,7 +7,7 @@
 // its triggers start and its signals are waited for; or slow, and the backlog has it.
 
 import type { Event } from '../events/event.ts';
-import type { Subscription } from '../events/subscription.ts';
+import { receivesFrom, type Subscription } from '../events/subscription.ts';
 import { BacklogWriter, LEAVE_MS, untilAcknowledgeable } from './backlog.ts';
 import { Deferred } from './deferred.ts';
 import { UnavailableError } from './errors.ts';
@@ -278,7 +278,8 @@ export class SourceDispatcher {
     const { chain, version } = this.#subscribers;
     const after = this.#matchedVersion(arrival);
     // Above its version, the copy may be half of what it is to be.
-    const isNew = ({ seq }: Subscription): boolean => seq > after && seq <= version;
+    const isNew = (one: Subscription): boolean =>
+      receivesFrom(one) > after && receivesFrom(one) <= version;
     const { matches, failures } = this.#matchThose(isNew, arrival.event);
     this.failures.add(arrival.event, failures);
     if (matches.length > FAN_OUT_MAX) return false;

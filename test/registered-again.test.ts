@@ -7,14 +7,25 @@ import { after, before, describe, test } from 'node:test';
 
 import { MockActivityEnvironment } from '@temporalio/testing';
 
-import { createBacklogActivities } from '../activities/backlog.ts';
+import { createBacklogActivities, type BacklogRequest } from '../activities/backlog.ts';
+import { LEAVE_MS } from '../dispatch/backlog.ts';
 import { Lanes } from '../dispatch/lanes.ts';
+import { SourceClient } from '../dispatch/source-client.ts';
 import type { Registration } from '../events/subscription.ts';
-import { startApp, startServer, until, type TestApp, type TestServer } from './harness.ts';
+import { sourceWorkflowId } from '../workflows/messages.ts';
+import {
+  startApp,
+  startServer,
+  until,
+  untilReceived,
+  type TestApp,
+  type TestServer,
+} from './harness.ts';
 import { heldBy, untilKnown } from './observe.ts';
+import { receivedBy, startCollecting } from './received.ts';
 import { dispatcherWith, eventOf, troubled, UnregisteringSource } from './trouble.ts';
 
-const SOURCES = ['reset', 'reset-backlog'] as const;
+const SOURCES = ['reset', 'reset-backlog', 'resumed', 'resumed-backlog'] as const;
 
 let server: TestServer;
 let app: TestApp;
@@ -65,18 +76,90 @@ describe('A subscription that is registered again', { timeout: 300_000 }, () => 
     await untilKnown(app, source);
     const event = eventOf(source, randomUUID());
     const stored = await sources.storeEvents([event]);
-    const before = (workflowId: string): Promise<void> =>
-      registerAgain(sources, source, { ghosts, workflowId });
-    const { nexteventDispatchBacklog } = createBacklogActivities({
+    const activities = createBacklogActivities({
       client: sources,
-      lanes: new Lanes(troubled(app.client, { before }), Number.POSITIVE_INFINITY),
+      lanes: new Lanes(
+        troubled(app.client, {
+          before: (workflowId) => registerAgain(sources, source, { ghosts, workflowId }),
+        }),
+        Number.POSITIVE_INFINITY,
+      ),
     });
     const entries = [{ eventId: event.id, ...stored, after: 0, place: ghosts.length }];
-    await new MockActivityEnvironment().run(nexteventDispatchBacklog, { source, entries });
+    await new MockActivityEnvironment().run(
+      (request: BacklogRequest) => activities.nexteventDispatchBacklog(request),
+      { source, entries },
+    );
     await sources.untilUnregistered();
     assert.deepEqual(await heldIdsOf(source), [ghosts[0]?.id]);
   });
+
+  test('after it was suspended gets what is posted from then on, also with leave', async () => {
+    const source = 'resumed';
+    const collecting = await startCollecting(app, [[source, '']]);
+    const sources = new SourceClient(app.client);
+    const dispatcher = dispatcherWith(app.client, source, {});
+    try {
+      const sent: string[] = [];
+      await until('an event has leave of a reading from before that', async () => {
+        const registrations = await suspend(sources, source);
+        await until('the dispatcher knows', async () => {
+          const known = await dispatcher.subscriptions();
+          return known?.every(({ suspended }) => suspended);
+        });
+        const readAt = performance.now();
+        await dispatcher.subscriptions();
+        await sources.register(source, { registrations, again: true });
+        const id = `event ${sent.length}`;
+        sent.push(id);
+        const hasLeave = performance.now() - readAt < LEAVE_MS;
+        const { queued } = await dispatcher.dispatch(eventOf(source, id));
+        return hasLeave && !queued;
+      });
+      await dispatcher.dispatch(eventOf(source, 'end'));
+      assert.deepEqual(await receivedBy(collecting), sent);
+    } finally {
+      await dispatcher.close();
+    }
+  });
+
+  test('... or by way of the backlog, and nothing twice', async () => {
+    const source = 'resumed-backlog';
+    const collecting = await startCollecting(app, [[source, '']]);
+    const sources = new SourceClient(app.client);
+    const put = async (id: string, tried: number): Promise<void> => {
+      const event = eventOf(source, id);
+      const stored = await sources.storeEvents([event]);
+      await sources.accept(source, [
+        { eventId: id, ...stored, after: tried, chain: await chainOf(source) },
+      ]);
+    };
+    const registrations = await suspend(sources, source);
+    // As of then it was tried with all that got events.
+    const { version } = await heldBy(app.client, source);
+    await sources.register(source, { registrations, again: true });
+    await put('one', version);
+    await untilReceived(collecting, 1);
+    // It had been signalled before it was suspended, and others had to have it from the backlog.
+    await put('one', version - 1);
+    // Everybody who gets events has it.
+    await put('not for it', (await heldBy(app.client, source)).version);
+    await put('end', 0);
+    assert.deepEqual(await receivedBy(collecting), ['one']);
+  });
 });
+
+/** Suspends all that a source holds, and gives it as its workflow would register it again. */
+async function suspend(sources: SourceClient, source: string): Promise<readonly Registration[]> {
+  const { subscriptions } = await heldBy(app.client, source);
+  await sources.suspend(source, { ids: subscriptions.map(({ id }) => id), undeliverable: 0 });
+  return subscriptions;
+}
+
+async function chainOf(source: string): Promise<string> {
+  const { raw } = await app.client.workflow.getHandle(sourceWorkflowId(source)).describe();
+  return raw.workflowExecutionInfo?.firstRunId ?? '';
+}
 
 /** Who has seen that there is no such source may start it: it looks for nothing that was before. */
 async function sourcesFor(source: string): Promise<UnregisteringSource> {
