@@ -101,6 +101,21 @@ describe('the state of a source', () => {
     );
   });
 
+  test('gives the oldest events, so many and so much of them, or one', () => {
+    const source = sourceWith();
+    const leftOver = ['x'.repeat(1_000)];
+    const entries = ['e1', 'e2', 'e3'].map((eventId) => ({ eventId, after: 0, leftOver }));
+    source.accept({ entries }, 'first');
+    for (const [countMax, bytesMax, count] of [
+      [2, Infinity, 2],
+      [9, Infinity, 3],
+      [9, 2_500, 2],
+      [9, 500, 1],
+    ] as const) {
+      assert.deepEqual(source.oldest(countMax, bytesMax), source.backlog.slice(0, count));
+    }
+  });
+
   test('says since when its oldest event has waited, if its run is one that does', () => {
     const source = sourceWith();
     source.accept({ entries: [{ eventId: 'e0', after: 0 }] }, 'first');
