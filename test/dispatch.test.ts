@@ -17,8 +17,10 @@ import {
   type SourceDispatcher,
 } from '../dispatch/source-dispatcher.ts';
 import { Subscribers } from '../dispatch/subscribers.ts';
+import { Triggers } from '../dispatch/triggers.ts';
 import type { Event } from '../events/event.ts';
 import {
+  acceptSignal,
   SOURCE_TASK_QUEUE,
   SOURCE_WORKFLOW_TYPE,
   sourceWorkflowId,
@@ -29,6 +31,7 @@ import {
   startApp,
   startServer,
   until,
+  untilReceived,
   type TestApp,
   type TestServer,
 } from './harness.ts';
@@ -42,6 +45,8 @@ import {
   grpcError,
   overloaded,
   STUCK_MS,
+  withoutStarts,
+  withSignals,
   type Detail,
 } from './trouble.ts';
 import type { RaceResult } from './workflows/racing.ts';
@@ -167,6 +172,82 @@ describe('An event', () => {
       } finally {
         await dispatcher.close();
         await refusing.terminate();
+      }
+    });
+  });
+
+  test('reaches a workflow that is busy for a moment, at once', async () => {
+    const source = 'busy';
+    await withApp(server, source, async (app) => {
+      const collecting = await startCollecting(app, [[source, '']]);
+      const failures = [busy()];
+      const failOnce = async (): Promise<void> => {
+        const failure = failures.pop();
+        if (failure !== undefined) throw failure;
+      };
+      const dispatcher = dispatcherWith(app.client, source, { before: failOnce });
+      try {
+        await untilKnown(app, source, () => dispatcher.subscriptions());
+        const { signalled, queued } = await dispatcher.dispatch(eventOf(source, 'one'));
+        assert.deepEqual([signalled, queued], [1, false]);
+        assert.deepEqual(failures, []);
+        await dispatcher.dispatch(eventOf(source, 'end'));
+        assert.deepEqual(await receivedBy(collecting), ['one']);
+      } finally {
+        await dispatcher.close();
+      }
+    });
+  });
+
+  test('goes to the backlog of a source that is busy for a moment', async () => {
+    const source = 'busy-source';
+    await withApp(server, source, async (app) => {
+      const collecting = await startCollecting(app, [[source, '']]);
+      const failures = [busy()];
+      const sources = new SourceClient(
+        withSignals(app.client, async (name) => {
+          const failure = name === acceptSignal.name ? failures.pop() : undefined;
+          if (failure !== undefined) throw failure;
+        }),
+      );
+      // Nothing can be signalled through this one, so that all goes through the backlog.
+      const dispatcher = dispatcherWith(app.client, source, { failures: 'all', sources });
+      try {
+        for (const id of ['one', 'end']) {
+          const { queued } = await dispatcher.dispatch(eventOf(source, id));
+          assert.deepEqual([queued, failures], [true, []]);
+        }
+        assert.deepEqual(await receivedBy(collecting), ['one']);
+      } finally {
+        await dispatcher.close();
+      }
+    });
+  });
+
+  test('whose trigger starts nothing is not acknowledged, and reaches nobody twice', async () => {
+    const source = 'not-started';
+    await withApp(server, source, async (app) => {
+      const collecting = await startCollecting(app, [[source, '']]);
+      const { taskQueue } = app;
+      const trigger = { name: 'on-event', source, filter: '', workflow: 'returnEvent', taskQueue };
+      const failing = dispatcherWith(app.client, source, {
+        triggers: new Triggers(withoutStarts(app.client), [trigger]),
+      });
+      const dispatcher = dispatcherWith(app.client, source, {
+        triggers: new Triggers(app.client, [trigger]),
+      });
+      try {
+        const one = eventOf(source, 'one');
+        await assert.rejects(failing.dispatch(one), UnavailableError);
+        await untilReceived(collecting, 1);
+        const { started } = await dispatcher.dispatch(one);
+        assert.deepEqual(started, ['on-event/one']);
+        assert.equal(await resultOf(app.client.workflow.getHandle('on-event/one')), 'one');
+        await dispatcher.dispatch(eventOf(source, 'end'));
+        assert.deepEqual(await receivedBy(collecting), ['one']);
+      } finally {
+        await failing.close();
+        await dispatcher.close();
       }
     });
   });

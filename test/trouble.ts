@@ -52,16 +52,44 @@ export function troubled(
   } as unknown as Client;
 }
 
+/** A client that does this before each attempt to signal a source. What it throws comes of the attempt. */
+export function withSignals(client: Client, before: (name: string) => Promise<void>): Client {
+  const { workflow } = client;
+  const signalWithStart: typeof workflow.signalWithStart = async (type, options) => {
+    const { signal } = options;
+    await before(typeof signal === 'string' ? signal : signal.name);
+    return workflow.signalWithStart(type, options);
+  };
+  return Object.create(client, {
+    workflow: { value: Object.create(workflow, { signalWithStart: { value: signalWithStart } }) },
+  }) as Client;
+}
+
+function unavailable(): Promise<never> {
+  return Promise.reject(grpcError(CODE.UNAVAILABLE));
+}
+
+/** A client that starts no workflow. */
+export function withoutStarts(client: Client): Client {
+  return Object.create(client, {
+    workflow: { value: Object.create(client.workflow, { start: { value: unavailable } }) },
+  }) as Client;
+}
+
 /** A dispatcher that has trouble with its signals to some workflows. */
 export function dispatcherWith(
   client: Client,
   source: string,
-  { sources = new SourceClient(client), ...trouble }: Trouble & { readonly sources?: SourceClient },
+  {
+    sources = new SourceClient(client),
+    triggers = new Triggers(client, []),
+    ...trouble
+  }: Trouble & { readonly sources?: SourceClient; readonly triggers?: Triggers },
 ): SourceDispatcher {
   return new SourceDispatcher(source, {
     client: sources,
     lanes: new Lanes(troubled(client, trouble), STUCK_MS),
-    triggers: new Triggers(client, []),
+    triggers,
   });
 }
 
