@@ -118,7 +118,7 @@ class Attempt {
           await this.#signal(share, misses);
           this.#onTheirWay.delete(share.seq);
         });
-        this.#unregisterGone();
+        this.#unregisterGone(known);
         this.#progress = { done: done + part.events, begun: 0, upTo: 0 };
         events = events.slice(part.events);
       }
@@ -187,11 +187,13 @@ class Attempt {
     if (refused.size > 0) await misses.report(refused);
   }
 
-  #unregisterGone(): void {
+  /** But what was registered again since is of a run that was not seen to be gone. */
+  #unregisterGone({ version }: Known): void {
     const gone = [...new Set(this.#gone)];
     this.#gone = [];
+    if (gone.length === 0) return;
     // Not waited for: at worst the next event finds again that they are gone.
-    if (gone.length > 0) this.#deps.client.unregister(this.#source, gone).catch(() => {});
+    this.#deps.client.unregister(this.#source, gone, version).catch(() => {});
   }
 
   #tell(): void {

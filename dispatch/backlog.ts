@@ -15,8 +15,12 @@ import type { SourceClient } from './source-client.ts';
  */
 export const LEAVE_MS = 300;
 
-/** How many events one signal puts into the backlog. */
+/**
+ * How many events, and how many characters of JSON, one signal puts into the backlog; or one event. An
+ * entry may name hundreds of workflows, and the server takes 2 MiB; a character has three bytes at the most.
+ */
 const ENTRIES_MAX = 500;
+const ENTRIES_LENGTH_MAX = 512 * 1024;
 
 /**
  * How soon such a signal follows another: each keeps the source from what it has to do, and those that
@@ -24,27 +28,28 @@ const ENTRIES_MAX = 500;
  */
 const ENTRIES_EVERY_MS = 100;
 
-/** How many events, and how many bytes of JSON, one workflow stores; or one event. */
+/** The same of a workflow that stores events. */
 const STORED_MAX = 64;
-const STORED_BYTES_MAX = 512 * 1024;
+const STORED_LENGTH_MAX = 512 * 1024;
 
 /** Where the body of an event is. */
 export type Stored = Pick<BacklogEntry, 'storedAmong'>;
 
 /** Puts events of one source into its backlog, in the order of the calls. */
 export class BacklogWriter {
-  readonly #bodies: Batches<SizedEvent, Stored>;
-  readonly #entries: Batches<BacklogEntry, number>;
+  readonly #bodies: Batches<Sized<Event>, Stored>;
+  readonly #entries: Batches<Sized<BacklogEntry>, number>;
 
   constructor(source: string, client: SourceClient) {
     this.#bodies = new Batches({
-      count: countStored,
-      send: (batch) => client.storeEvents(batch.map(({ event }) => event)),
+      count: (waiting) => countTogether(waiting, STORED_MAX, STORED_LENGTH_MAX),
+      send: (batch) => client.storeEvents(batch.map(({ item }) => item)),
     });
     this.#entries = new Batches({
-      count: () => ENTRIES_MAX,
+      count: (waiting) => countTogether(waiting, ENTRIES_MAX, ENTRIES_LENGTH_MAX),
       everyMs: ENTRIES_EVERY_MS,
-      send: async (entries) => {
+      send: async (batch) => {
+        const entries = batch.map(({ item }) => item);
         await client.accept(source, entries);
         return performance.now();
       },
@@ -53,26 +58,35 @@ export class BacklogWriter {
 
   /** Stores the body. What comes while another one is on its way shares a workflow with others. */
   store(event: Event): Promise<Stored> {
-    return this.#bodies.push({ event, bytes: JSON.stringify(event).length });
+    return this.#bodies.push(toSized(event));
   }
 
   /** Durable once it returns; then gives the time. */
   accept(entry: BacklogEntry): Promise<number> {
-    return this.#entries.push(entry);
+    return this.#entries.push(toSized(entry));
   }
 }
 
-interface SizedEvent {
-  readonly event: Event;
-  readonly bytes: number;
+interface Sized<T> {
+  readonly item: T;
+  /** In characters of JSON. */
+  readonly length: number;
 }
 
-function countStored(waiting: readonly SizedEvent[]): number {
+function toSized<T>(item: T): Sized<T> {
+  return { item, length: JSON.stringify(item).length };
+}
+
+function countTogether(
+  waiting: ReadonlyArray<Sized<unknown>>,
+  countMax: number,
+  lengthMax: number,
+): number {
   let count = 0;
   let sum = 0;
-  for (const { bytes } of waiting.slice(0, STORED_MAX)) {
-    sum += bytes;
-    if (count > 0 && sum > STORED_BYTES_MAX) break;
+  for (const { length } of waiting.slice(0, countMax)) {
+    sum += length;
+    if (count > 0 && sum > lengthMax) break;
     count += 1;
   }
   return count;

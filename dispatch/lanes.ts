@@ -10,7 +10,7 @@ import { eventSignal, type MatchedEvent } from '../workflows/messages.ts';
 import { retrying, toFailureKind } from './failures.ts';
 import { HistoryGuard } from './history-guard.ts';
 
-/** The most that one signal carries, in bytes of JSON; or one event, if that is larger. */
+/** The most that one signal carries, in bytes of JSON; or what one event takes, if that is more. */
 export const BATCH_BYTES_MAX = 1024 * 1024;
 
 /** How many signals are on their way at once, */
@@ -38,6 +38,7 @@ export type Target = Pick<Subscription, 'workflowId' | 'firstRunId'>;
 
 interface Waiting {
   readonly matched: MatchedEvent;
+  readonly bytes: number;
   readonly settle: (outcome: Outcome) => void;
 }
 
@@ -63,12 +64,13 @@ export class Lanes {
   push(target: Target, matched: MatchedEvent): Promise<Outcome> {
     return new Promise((settle) => {
       const key = `${target.workflowId}\0${target.firstRunId}`;
+      const waiting = { matched, bytes: bytesOfMatched(matched), settle };
       const lane = this.#lanes.get(key);
       if (lane) {
-        lane.waiting.push({ matched, settle });
+        lane.waiting.push(waiting);
         return;
       }
-      const opened = { target, waiting: [{ matched, settle }] };
+      const opened = { target, waiting: [waiting] };
       this.#lanes.set(key, opened);
       void this.#drain(opened, key);
     });
@@ -109,18 +111,23 @@ export class Lanes {
 }
 
 function sizeOf(batch: readonly Waiting[]): number {
-  return batch.reduce((bytes, { matched }) => bytes + bytesOf(matched.event), 0);
+  return batch.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 function takeBatch(lane: Lane): Waiting[] {
-  let bytes = 0;
+  let sum = 0;
   let end = 0;
-  for (const { matched } of lane.waiting) {
-    bytes += bytesOf(matched.event);
-    if (end > 0 && bytes > BATCH_BYTES_MAX) break;
+  for (const { bytes } of lane.waiting) {
+    sum += bytes;
+    if (end > 0 && sum > BATCH_BYTES_MAX) break;
     end += 1;
   }
   return lane.waiting.splice(0, end);
+}
+
+/** With the ids: hundreds of subscriptions of one workflow take more than a small event. */
+function bytesOfMatched({ event, subscriptions }: MatchedEvent): number {
+  return bytesOf(event) + Buffer.byteLength(JSON.stringify({ event: 0, subscriptions }));
 }
 
 const sizes = new WeakMap<Event, number>();

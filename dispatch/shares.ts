@@ -5,7 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import type { Event } from '../events/event.ts';
 import type { FilterIndex } from '../events/filter-index.ts';
-import type { Subscription, SubscriptionId } from '../events/subscription.ts';
+import { receivesFrom, type Subscription, type SubscriptionId } from '../events/subscription.ts';
 import type { MatchedEvent, PlacedEntry } from '../workflows/messages.ts';
 import type { Target } from './lanes.ts';
 import { matchSubscribers, type Match } from './matcher.ts';
@@ -104,7 +104,9 @@ function draftOf(drafts: Map<string, Draft>, { target, seq }: Match): Draft {
 }
 
 /** Whether the event has yet to reach the subscription: it was there, and nobody has tried. */
-function isFor(entry: PlacedEntry, { seq, workflowId }: Subscription): boolean {
-  if (seq > entry.place) return false;
-  return seq > entry.after || entry.leftOver?.includes(workflowId) === true;
+function isFor(entry: PlacedEntry, subscription: Subscription): boolean {
+  // Its place, although it may have been suspended and resumed since: the event came after it.
+  if (subscription.seq > entry.place) return false;
+  if (receivesFrom(subscription) > entry.after) return true;
+  return entry.leftOver?.includes(subscription.workflowId) === true;
 }

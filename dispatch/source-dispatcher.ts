@@ -7,7 +7,7 @@
 // its triggers start and its signals are waited for; or slow, and the backlog has it.
 
 import type { Event } from '../events/event.ts';
-import type { Subscription } from '../events/subscription.ts';
+import { receivesFrom, type Subscription } from '../events/subscription.ts';
 import { BacklogWriter, LEAVE_MS, untilAcknowledgeable } from './backlog.ts';
 import { Deferred } from './deferred.ts';
 import { UnavailableError } from './errors.ts';
@@ -65,6 +65,8 @@ export interface Dispatched {
 interface Signalled {
   readonly target: Target;
   readonly ids: readonly string[];
+  /** The version of the copy that it was matched against. */
+  readonly version: number;
   readonly outcome: Promise<Outcome>;
 }
 
@@ -183,19 +185,21 @@ export class SourceDispatcher {
   }
 
   /** The outcomes of all signals. Subscribers that are gone are removed from the source. */
-  async #outcomes({ signalled, matched }: Arrival): Promise<Outcome[]> {
+  async #outcomes({ signalled }: Arrival): Promise<Outcome[]> {
     const outcomes = await Promise.all(signalled.map(({ outcome }) => outcome));
     const gone = signalled.filter((_, index) => outcomes[index] === 'gone');
     if (gone.length > 0) {
       const ids = gone.flatMap((signal) => signal.ids);
+      // What was registered again since is of a run that was not seen to be gone.
+      const upTo = Math.min(...gone.map(({ version }) => version));
       // Not waited for: at worst the next event finds again that they are gone.
-      this.#deps.client.unregister(this.#source, ids).catch(() => {});
+      this.#deps.client.unregister(this.#source, ids, upTo).catch(() => {});
     }
-    for (const [index, { target, ids }] of signalled.entries()) {
+    for (const [index, { target, ids, version }] of signalled.entries()) {
       if (outcomes[index] !== 'refused') continue;
       console.error(`${target.workflowId} takes no more signals: ${ids.join(', ')} got no event`);
       // Neither: the next event finds again that it is refused, and is counted, too.
-      const request = { ids, undeliverable: 1, ...(matched && { upTo: matched.version }) };
+      const request = { ids, undeliverable: 1, upTo: version };
       this.#deps.client.suspend(this.#source, request).catch(() => {});
     }
     return outcomes;
@@ -274,7 +278,8 @@ export class SourceDispatcher {
     const { chain, version } = this.#subscribers;
     const after = this.#matchedVersion(arrival);
     // Above its version, the copy may be half of what it is to be.
-    const isNew = ({ seq }: Subscription): boolean => seq > after && seq <= version;
+    const isNew = (one: Subscription): boolean =>
+      receivesFrom(one) > after && receivesFrom(one) <= version;
     const { matches, failures } = this.#matchThose(isNew, arrival.event);
     this.failures.add(arrival.event, failures);
     if (matches.length > FAN_OUT_MAX) return false;
@@ -298,7 +303,8 @@ export class SourceDispatcher {
 
   #signal({ event, signalled }: Arrival, { target, subscriptions }: Match): void {
     const outcome = this.#deps.lanes.push(target, { event, subscriptions });
-    signalled.push({ target, ids: subscriptions, outcome });
+    const { version } = this.#subscribers;
+    signalled.push({ target, ids: subscriptions, version, outcome });
   }
 
   #keepFresh(): void {

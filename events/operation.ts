@@ -98,6 +98,7 @@ function isFresh([first]: readonly Operation[]): boolean {
 function renew(held: Subscription, subscription: Subscription): Subscription {
   const { id, filter, workflowId, firstRunId, run, unindexed } = subscription;
   const { seq, since, undeliverable } = held;
+  const resumed = held.suspended ? subscription.seq : held.resumed;
   return {
     id,
     filter,
@@ -107,6 +108,7 @@ function renew(held: Subscription, subscription: Subscription): Subscription {
     ...(unindexed && { unindexed }),
     seq,
     ...(since !== undefined && { since }),
+    ...(resumed !== undefined && { resumed }),
     ...(undeliverable !== undefined && { undeliverable }),
     changed: versionOf(subscription),
   };

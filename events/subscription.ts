@@ -24,6 +24,8 @@ export interface Subscription extends Registration {
   readonly changed?: number;
   /** When it was registered, in milliseconds since 1970. */
   readonly since?: number;
+  /** The version at which it was made to get events again, if it had been suspended. */
+  readonly resumed?: number;
   /** It gets no events: its workflow takes no more, until it continues as new. */
   readonly suspended?: true;
   /** How many events its workflow refused. */
@@ -33,6 +35,14 @@ export interface Subscription extends Registration {
 /** The version from which on it is as it is. */
 export function versionOf({ seq, changed = seq }: Subscription): number {
   return changed;
+}
+
+/**
+ * The version from which on it gets events, or did until it was suspended: whoever matched an event
+ * as of a version before did not find it, even if its place in the source's order is before that.
+ */
+export function receivesFrom({ seq, resumed = seq }: Subscription): number {
+  return resumed;
 }
 
 /** As much of a run id as tells the runs of one workflow apart. It begins with the time. */

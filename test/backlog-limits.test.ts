@@ -4,12 +4,14 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 
+import { BacklogWriter } from '../dispatch/backlog.ts';
 import { RUN_EVENTS_MAX, SourceClient } from '../dispatch/source-client.ts';
 import { sideBySide } from '../dispatch/side-by-side.ts';
 import { sourceWorkflowId } from '../workflows/messages.ts';
 import { post, postUntilAccepted, startServer, startUncached, type TestServer } from './harness.ts';
 import { leaveAlone } from './observe.ts';
 import { receivedBy, startCollecting } from './received.ts';
+import { eventOf } from './trouble.ts';
 
 const KIB = 1024;
 
@@ -72,6 +74,35 @@ describe('Without a worker', () => {
         received.push(...(await receivedBy(handle)));
       }
       assert.deepEqual(received.toSorted(), ids.toSorted());
+    } finally {
+      await app.stop();
+    }
+  });
+
+  test('it takes events that hundreds of workflows are left over of, and lives', async () => {
+    const source = 'left-over';
+    const app = await startUncached(server, { sources: [source] });
+    try {
+      const collecting = await startCollecting(app, [[source, '']]);
+      await leaveAlone(app, source);
+      const handle = app.client.workflow.getHandle(sourceWorkflowId(source));
+      const chain = (await handle.describe()).raw.workflowExecutionInfo?.firstRunId;
+      const writer = new BacklogWriter(source, new SourceClient(app.client));
+      const ids = Array.from({ length: 200 }, (_, n) => `event ${n}`);
+      const entries = await Promise.all(
+        ids.map(async (eventId) => {
+          const stored = await writer.store(eventOf(source, eventId));
+          const leftOver = Array.from({ length: 220 }, () => `collect-${randomUUID()}--`);
+          return { eventId, ...stored, after: 0, leftOver };
+        }),
+      );
+      await Promise.all(entries.map((entry) => writer.accept(entry)));
+      await app.startWorker();
+      await postUntilAccepted([app.ingress.url], { source, id: 'end', body: {} });
+      const received = await receivedBy(collecting);
+      assert.deepEqual(received.toSorted(), ids.toSorted());
+      const { raw } = await handle.describe();
+      assert.equal(raw.workflowExecutionInfo?.firstRunId, chain, 'it was terminated');
     } finally {
       await app.stop();
     }

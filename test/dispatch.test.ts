@@ -4,21 +4,23 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
-import { setTimeout } from 'node:timers/promises';
 
-import type { Client, WorkflowHandle } from '@temporalio/client';
 import proto from '@temporalio/proto';
 
 import { createDispatcher, connectWithoutRetry } from '../dispatch/dispatcher.ts';
 import { UnavailableError } from '../dispatch/errors.ts';
 import { toFailureKind } from '../dispatch/failures.ts';
-import { Lanes } from '../dispatch/lanes.ts';
 import { SourceClient } from '../dispatch/source-client.ts';
-import { FAN_OUT_MAX, SourceDispatcher, type Dispatched } from '../dispatch/source-dispatcher.ts';
+import {
+  FAN_OUT_MAX,
+  type Dispatched,
+  type SourceDispatcher,
+} from '../dispatch/source-dispatcher.ts';
 import { Subscribers } from '../dispatch/subscribers.ts';
 import { Triggers } from '../dispatch/triggers.ts';
 import type { Event } from '../events/event.ts';
 import {
+  acceptSignal,
   SOURCE_TASK_QUEUE,
   SOURCE_WORKFLOW_TYPE,
   sourceWorkflowId,
@@ -29,17 +31,25 @@ import {
   startApp,
   startServer,
   until,
+  untilReceived,
   type TestApp,
   type TestServer,
 } from './harness.ts';
 import { untilKnown } from './observe.ts';
 import { receivedBy, resultOf, startCollecting } from './received.ts';
+import {
+  busy,
+  CODE,
+  dispatcherWith,
+  eventOf,
+  grpcError,
+  overloaded,
+  STUCK_MS,
+  withoutStarts,
+  withSignals,
+  type Detail,
+} from './trouble.ts';
 import type { RaceResult } from './workflows/racing.ts';
-
-/** How long a workflow may take no signal. */
-const STUCK_MS = 200;
-
-const CODE = { INVALID_ARGUMENT: 3, NOT_FOUND: 5, RESOURCE_EXHAUSTED: 8, UNAVAILABLE: 14 };
 
 describe('An event', () => {
   let server: TestServer;
@@ -166,6 +176,82 @@ describe('An event', () => {
     });
   });
 
+  test('reaches a workflow that is busy for a moment, at once', async () => {
+    const source = 'busy';
+    await withApp(server, source, async (app) => {
+      const collecting = await startCollecting(app, [[source, '']]);
+      const failures = [busy()];
+      const failOnce = async (): Promise<void> => {
+        const failure = failures.pop();
+        if (failure !== undefined) throw failure;
+      };
+      const dispatcher = dispatcherWith(app.client, source, { before: failOnce });
+      try {
+        await untilKnown(app, source, () => dispatcher.subscriptions());
+        const { signalled, queued } = await dispatcher.dispatch(eventOf(source, 'one'));
+        assert.deepEqual([signalled, queued], [1, false]);
+        assert.deepEqual(failures, []);
+        await dispatcher.dispatch(eventOf(source, 'end'));
+        assert.deepEqual(await receivedBy(collecting), ['one']);
+      } finally {
+        await dispatcher.close();
+      }
+    });
+  });
+
+  test('goes to the backlog of a source that is busy for a moment', async () => {
+    const source = 'busy-source';
+    await withApp(server, source, async (app) => {
+      const collecting = await startCollecting(app, [[source, '']]);
+      const failures = [busy()];
+      const sources = new SourceClient(
+        withSignals(app.client, async (name) => {
+          const failure = name === acceptSignal.name ? failures.pop() : undefined;
+          if (failure !== undefined) throw failure;
+        }),
+      );
+      // Nothing can be signalled through this one, so that all goes through the backlog.
+      const dispatcher = dispatcherWith(app.client, source, { failures: 'all', sources });
+      try {
+        for (const id of ['one', 'end']) {
+          const { queued } = await dispatcher.dispatch(eventOf(source, id));
+          assert.deepEqual([queued, failures], [true, []]);
+        }
+        assert.deepEqual(await receivedBy(collecting), ['one']);
+      } finally {
+        await dispatcher.close();
+      }
+    });
+  });
+
+  test('whose trigger starts nothing is not acknowledged, and reaches nobody twice', async () => {
+    const source = 'not-started';
+    await withApp(server, source, async (app) => {
+      const collecting = await startCollecting(app, [[source, '']]);
+      const { taskQueue } = app;
+      const trigger = { name: 'on-event', source, filter: '', workflow: 'returnEvent', taskQueue };
+      const failing = dispatcherWith(app.client, source, {
+        triggers: new Triggers(withoutStarts(app.client), [trigger]),
+      });
+      const dispatcher = dispatcherWith(app.client, source, {
+        triggers: new Triggers(app.client, [trigger]),
+      });
+      try {
+        const one = eventOf(source, 'one');
+        await assert.rejects(failing.dispatch(one), UnavailableError);
+        await untilReceived(collecting, 1);
+        const { started } = await dispatcher.dispatch(one);
+        assert.deepEqual(started, ['on-event/one']);
+        assert.equal(await resultOf(app.client.workflow.getHandle('on-event/one')), 'one');
+        await dispatcher.dispatch(eventOf(source, 'end'));
+        assert.deepEqual(await receivedBy(collecting), ['one']);
+      } finally {
+        await failing.close();
+        await dispatcher.close();
+      }
+    });
+  });
+
   test('is refused while the server is overloaded, and makes it no more work', async () => {
     const source = 'overloaded';
     await withApp(server, source, async (app) => {
@@ -280,17 +366,15 @@ describe('An event', () => {
 });
 
 describe('A failed call', () => {
-  const { RESOURCE_EXHAUSTED_CAUSE_BUSY_WORKFLOW: BUSY, RESOURCE_EXHAUSTED_CAUSE_RPS_LIMIT: RPS } =
-    proto.temporal.api.enums.v1.ResourceExhaustedCause;
   const cases: Array<[what: string, error: unknown, kind: string]> = [
-    ['a busy workflow', exhausted(BUSY), 'retry'],
-    ['too many requests', exhausted(RPS), 'overloaded'],
+    ['a busy workflow', busy(), 'retry'],
+    ['too many requests', overloaded(), 'overloaded'],
     ['exhaustion of an unknown kind', grpcError(CODE.RESOURCE_EXHAUSTED), 'overloaded'],
     ['no such workflow', grpcError(CODE.NOT_FOUND), 'gone'],
     ['no such namespace', grpcError(CODE.NOT_FOUND, noNamespace()), 'retry'],
     ['too many signals', grpcError(CODE.INVALID_ARGUMENT), 'refused'],
     ['no connection', grpcError(CODE.UNAVAILABLE), 'retry'],
-    ['one that the SDK has wrapped', new Error('failed', { cause: exhausted(RPS) }), 'overloaded'],
+    ['one that the SDK has wrapped', new Error('failed', { cause: overloaded() }), 'overloaded'],
     ['an error of another kind', new Error('failed'), 'retry'],
   ];
   for (const [what, error, kind] of cases) {
@@ -330,41 +414,6 @@ function dispatchUntilDurable(dispatcher: SourceDispatcher, event: Event): Promi
   );
 }
 
-interface Trouble {
-  /** What comes of a signal to a workflow. */
-  readonly failures?: ReadonlyMap<string, Error> | 'all';
-  /** How long a signal to a workflow takes. */
-  readonly slowMs?: ReadonlyMap<string, number>;
-}
-
-/** A dispatcher that has trouble with its signals to some workflows. */
-function dispatcherWith(
-  client: Client,
-  source: string,
-  { failures = new Map(), slowMs = new Map() }: Trouble,
-): SourceDispatcher {
-  const lanesClient = {
-    connection: client.connection,
-    workflow: {
-      getHandle(workflowId: string) {
-        const failure = failures === 'all' ? grpcError(CODE.UNAVAILABLE) : failures.get(workflowId);
-        return {
-          async signal(...signal: Parameters<WorkflowHandle['signal']>) {
-            if (failure !== undefined) throw failure;
-            await setTimeout(slowMs.get(workflowId) ?? 0);
-            await client.workflow.getHandle(workflowId).signal(...signal);
-          },
-        };
-      },
-    },
-  } as unknown as Client;
-  return new SourceDispatcher(source, {
-    client: new SourceClient(client),
-    lanes: new Lanes(lanesClient, STUCK_MS),
-    triggers: new Triggers(client, []),
-  });
-}
-
 class ObservedSource extends SourceClient {
   readonly runIds = new Set<string>();
   snapshots = 0;
@@ -377,37 +426,8 @@ class ObservedSource extends SourceClient {
   }
 }
 
-function eventOf(source: string, id: string, data: unknown = {}): Event {
-  return { id, source, type: 'post', time: new Date().toISOString(), data };
-}
-
-function exhausted(cause: proto.temporal.api.enums.v1.ResourceExhaustedCause): Error {
-  const { ResourceExhaustedFailure } = proto.temporal.api.errordetails.v1;
-  const value = ResourceExhaustedFailure.encode({ cause }).finish();
-  const type = 'temporal.api.errordetails.v1.ResourceExhaustedFailure';
-  return grpcError(CODE.RESOURCE_EXHAUSTED, { type, value });
-}
-
 function noNamespace(): Detail {
   const { NamespaceNotFoundFailure } = proto.temporal.api.errordetails.v1;
   const value = NamespaceNotFoundFailure.encode({ namespace: 'nowhere' }).finish();
   return { type: 'temporal.api.errordetails.v1.NamespaceNotFoundFailure', value };
-}
-
-interface Detail {
-  readonly type: string;
-  readonly value: Uint8Array;
-}
-
-/** An error as the server's answer makes it. */
-function grpcError(code: number, detail?: Detail): Error {
-  const details = detail && [
-    { type_url: `type.googleapis.com/${detail.type}`, value: detail.value },
-  ];
-  const status = details && proto.google.rpc.Status.encode({ code, details }).finish();
-  const metadata = {
-    get: (key: string) =>
-      key === 'grpc-status-details-bin' && status ? [Buffer.from(status)] : [],
-  };
-  return Object.assign(new Error('refused'), { code, details: 'refused', metadata });
 }

@@ -10,7 +10,7 @@ import { Merge } from '../activities/merge.ts';
 import { SubscriptionCopy } from '../dispatch/subscription-copy.ts';
 import { itemsOf, tallyLayer } from '../events/layer.ts';
 import type { Layer } from '../events/operation.ts';
-import type { Subscription } from '../events/subscription.ts';
+import { receivesFrom, type Subscription } from '../events/subscription.ts';
 import type { Changes, SegmentReference } from '../workflows/messages.ts';
 import type { Merging } from '../workflows/source-records.ts';
 import { Source } from '../workflows/source-state.ts';
@@ -272,7 +272,9 @@ class Pair {
     const segmented = new Reader(this.#segmented).read();
     const plain = new Reader(this.#plain).read();
     assert.deepEqual(comparable(segmented), comparable(plain));
-    assert.deepEqual(orderOf(segmented), orderOf(plain));
+    for (const versionOf of [placeOf, receivesFrom]) {
+      assert.deepEqual(orderOf(segmented, versionOf), orderOf(plain, versionOf));
+    }
   }
 
   #both(): readonly Source[] {
@@ -296,12 +298,26 @@ class Pair {
 /** Versions differ: where it is not known whether a change is one, it is counted as one. */
 function comparable(subscriptions: readonly Subscription[]) {
   return subscriptions
-    .map((subscription) => ({ ...subscription, seq: 0, changed: 0 }))
+    .map((subscription) => ({
+      ...subscription,
+      seq: 0,
+      changed: 0,
+      resumed: subscription.resumed !== undefined,
+    }))
     .toSorted((one, other) => one.id.localeCompare(other.id));
 }
 
-function orderOf(subscriptions: readonly Subscription[]): readonly string[] {
-  return subscriptions.toSorted((one, other) => one.seq - other.seq).map(({ id }) => id);
+function placeOf({ seq }: Subscription): number {
+  return seq;
+}
+
+function orderOf(
+  subscriptions: readonly Subscription[],
+  versionOf: (subscription: Subscription) => number,
+): readonly string[] {
+  return subscriptions
+    .toSorted((one, other) => versionOf(one) - versionOf(other))
+    .map(({ id }) => id);
 }
 
 function nextRunOf(source: Source): Source {

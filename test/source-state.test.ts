@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
 import { replaySource } from '../activities/recover-source.ts';
-import type { Registration } from '../events/subscription.ts';
+import { receivesFrom, type Registration } from '../events/subscription.ts';
 import { PAGE_BYTES_MAX } from '../workflows/source-page.ts';
 import { REMOVALS_MAX } from '../workflows/removals.ts';
 import { Source } from '../workflows/source-state.ts';
@@ -101,6 +101,21 @@ describe('the state of a source', () => {
     );
   });
 
+  test('gives the oldest events, so many and so much of them, or one', () => {
+    const source = sourceWith();
+    const leftOver = ['x'.repeat(1_000)];
+    const entries = ['e1', 'e2', 'e3'].map((eventId) => ({ eventId, after: 0, leftOver }));
+    source.accept({ entries }, 'first');
+    for (const [countMax, bytesMax, count] of [
+      [2, Infinity, 2],
+      [9, Infinity, 3],
+      [9, 2_500, 2],
+      [9, 500, 1],
+    ] as const) {
+      assert.deepEqual(source.oldest(countMax, bytesMax), source.backlog.slice(0, count));
+    }
+  });
+
   test('says since when its oldest event has waited, if its run is one that does', () => {
     const source = sourceWith();
     source.accept({ entries: [{ eventId: 'e0', after: 0 }] }, 'first');
@@ -135,6 +150,24 @@ describe('the state of a source', () => {
     const [resumed] = source.changes({ ...asked, since: 4 }, run).added;
     assert.deepEqual([resumed?.seq, resumed?.suspended, resumed?.run], [1, undefined, 'next']);
     assert.equal(source.memo.suspended, 0);
+  });
+
+  test('says from which version on one gets events that was suspended', () => {
+    const source = sourceWith('a', 'b');
+    const again = { registrations: [registrationOf('a')], again: true } as const;
+    const from = (kept: Source) => kept.changes(asked, run).added.map(receivesFrom).toSorted();
+    const asked = { firstRunId: '', since: 0 };
+    source.register(again, 0);
+    assert.deepEqual(from(source), [1, 2], 'it had not been suspended');
+    source.suspend({ ids: ['a'], undeliverable: 0 });
+    assert.deepEqual(from(source), [1, 2], 'it had got events until then');
+    source.register(again, 0);
+    assert.deepEqual(from(source), [2, 5]);
+    source.register(again, 0);
+    source.suspend({ ids: ['a'], undeliverable: 0 });
+    for (const kept of [source, nextRunOf(source)]) assert.deepEqual(from(kept), [2, 5]);
+    source.register(again, 0);
+    assert.deepEqual(from(source), [2, 8]);
   });
 
   test('does not suspend or remove what was registered again since', () => {

@@ -28,6 +28,18 @@ export class PlacedBacklog {
     }
   }
 
+  /** The oldest: so many at the most, and about so many bytes of them, or one. */
+  oldest(countMax: number, bytesMax: number): readonly PlacedEntry[] {
+    let sum = 0;
+    let end = 0;
+    for (const entry of this.#entries.slice(0, countMax)) {
+      sum += bytesOf(entry);
+      if (end > 0 && sum > bytesMax) break;
+      end += 1;
+    }
+    return this.#entries.slice(0, end);
+  }
+
   /** The oldest have been dispatched. */
   dispatched(count: number): void {
     for (const entry of this.#entries.splice(0, count)) this.#bytes -= bytesOf(entry);

@@ -169,6 +169,11 @@ export class Source {
     this.#backlog.add({ entries }, this.#version, firstRunId);
   }
 
+  /** The oldest entries of the backlog: so many at the most, and about so many bytes, or one. */
+  oldest(countMax: number, bytesMax: number): readonly PlacedEntry[] {
+    return this.#backlog.oldest(countMax, bytesMax);
+  }
+
   /** The oldest entries of the backlog have been dispatched. */
   dispatched(entries: number): void {
     this.#backlog.dispatched(entries);

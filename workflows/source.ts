@@ -80,6 +80,12 @@ const RUN_MS_MIN = 1_500;
 /** How many entries of the backlog one activity dispatches. */
 const ENTRIES_PER_DISPATCH = 200;
 
+/**
+ * ... and how much of them, in characters of JSON, or one: an entry may name hundreds of workflows,
+ * and an input of more than 2 MiB ends the source. A character takes three bytes at the most.
+ */
+const DISPATCH_LENGTH_MAX = 512 * 1024;
+
 /** How often it looks for subscriptions whose workflow ended without a word. */
 export const SWEEP_MS = 10 * 60_000;
 
@@ -116,6 +122,7 @@ async function runSource(input: SourceInput): Promise<void> {
   const takesCare = patched('takes-care');
   run.hasSegments = patched('segments');
   run.keepsLittle = patched('keeps-little');
+  run.boundsDispatches = patched('bounds-dispatches');
   source.tellsAge = patched('tells-age');
   // There may have been one before that somebody terminated.
   if (takesCare && input.state === undefined && !input.isFirst) source.beginRecovery();
@@ -171,7 +178,7 @@ async function untilOver(input: SourceInput, source: Source, run: Run): Promise<
   while (!isOver()) {
     if (isToDispatch()) {
       dispatching = true;
-      void dispatchBacklog(name, source).then(() => (dispatching = false));
+      void dispatchBacklog(name, source, run.dispatchLengthMax).then(() => (dispatching = false));
     }
     if (isToStore()) {
       storing = true;
@@ -188,6 +195,8 @@ class Run {
   hasSegments = false;
   /** Neither that, nor in one that kept more. */
   keepsLittle = false;
+  /** Nor in one that passed on as much of its backlog as there was. */
+  boundsDispatches = false;
   readonly #signalsMax: number | undefined;
   readonly #givenBytes: number;
 
@@ -199,6 +208,10 @@ class Run {
   boundsOf({ hotBytesMax: segmentBytes = SEGMENT_BYTES }: SourceInput): StoreBounds {
     const hotBytesMax = this.keepsLittle ? Math.min(HOT_BYTES_MAX, segmentBytes) : segmentBytes;
     return { hotBytesMax, segmentBytes };
+  }
+
+  get dispatchLengthMax(): number {
+    return this.boundsDispatches ? DISPATCH_LENGTH_MAX : Infinity;
   }
 
   /** Whether it is time to continue as new. */
@@ -226,8 +239,8 @@ class Run {
   }
 }
 
-async function dispatchBacklog(name: string, source: Source): Promise<void> {
-  const entries = source.backlog.slice(0, ENTRIES_PER_DISPATCH);
+async function dispatchBacklog(name: string, source: Source, lengthMax: number): Promise<void> {
+  const entries = source.oldest(ENTRIES_PER_DISPATCH, lengthMax);
   await nexteventDispatchBacklog({ source: name, entries });
   source.dispatched(entries.length);
 }
