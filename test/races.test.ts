@@ -1,43 +1,50 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 
 import type { WorkflowHandle } from '@temporalio/client';
 
+import type { Config } from '../config/config.ts';
+import { loadConfig } from '../config/load.ts';
+import { TestApp } from '../testing/index.ts';
 import {
   postUntilAccepted,
-  startApp,
+  startProcess,
   startServer,
-  type AppOptions,
   type Post,
   type Posted,
-  type TestApp,
+  type TestProcess,
   type TestServer,
 } from './harness.ts';
 import { resultOf } from './received.ts';
 import type { RaceResult } from './workflows/racing.ts';
 
+const CONFIG = fileURLToPath(new URL('races.config.ts', import.meta.url));
+
 const CHURNING = 3;
 
 describe('An event that races with subscribe', () => {
   let server: TestServer;
+  let ingresses: readonly TestProcess[] = [];
   before(async () => {
     server = await startServer();
+    const env = { TEMPORAL_ADDRESS: server.address, NEXTEVENT_CONFIG: CONFIG };
+    ingresses = await Promise.all([startProcess('ingress', env), startProcess('ingress', env)]);
   });
-  after(() => server.stop());
+  after(async () => {
+    for (const ingress of ingresses) await ingress.kill();
+    await server.stop();
+  });
 
   test('arrives if it was posted the moment subscribe returned, never if it was acknowledged before', async () => {
     const source = 'moment';
     const workflows = 10;
     const rounds = 50;
-    const posting = new Posting();
-    const app = await startChurning(server, posting, {
-      sources: [source],
-      activities: {
-        beforeSubscribe: (key: string) =>
-          posting.post({ source, id: `early ${key}`, body: { key } }),
-        afterSubscribe: (key: string) => posting.post({ source, id: `due ${key}`, body: { key } }),
-      },
+    const posting = new Posting(ingresses);
+    const app = await startChurning(server, source, {
+      beforeSubscribe: (key: string) => posting.post({ source, id: `early ${key}`, body: { key } }),
+      afterSubscribe: (key: string) => posting.post({ source, id: `due ${key}`, body: { key } }),
     });
     try {
       const names = Array.from({ length: workflows }, (_, index) => `racer${index}`);
@@ -62,17 +69,14 @@ describe('An event that races with subscribe', () => {
     const source = 'again';
     const workflows = 10;
     const rounds = 20;
-    const posting = new Posting();
+    const posting = new Posting(ingresses);
     const counts = new Map<string, number>();
-    const app = await startChurning(server, posting, {
-      sources: [source],
-      activities: {
-        afterSubscribe: (key: string) => {
-          const count = counts.get(key) ?? 0;
-          counts.set(key, count + 1);
-          // Not waited for: it is to be on its way still when the workflow subscribes again.
-          void posting.post({ source, id: `${key}/${count}`, body: { key } });
-        },
+    const app = await startChurning(server, source, {
+      afterSubscribe: (key: string) => {
+        const count = counts.get(key) ?? 0;
+        counts.set(key, count + 1);
+        // Not waited for: it is to be on its way still when the workflow subscribes again.
+        void posting.post({ source, id: `${key}/${count}`, body: { key } });
       },
     });
     try {
@@ -96,18 +100,12 @@ describe('An event that races with subscribe', () => {
   test('does not come to the workflow that it started', async () => {
     const source = 'starting';
     const events = 100;
-    const posting = new Posting();
+    const posting = new Posting(ingresses);
     const acknowledged = new Map<string, Promise<Posted>>();
-    const app = await startChurning(server, posting, {
-      sources: [source],
-      triggers: [
-        { name: 'first', source, filter: 'data.body.json.start', workflow: 'subscribeFirst' },
-      ],
-      activities: {
-        afterSubscribe: async (key: string) => {
-          await acknowledged.get(key);
-          await posting.post({ source, id: `next ${key}`, body: { key } });
-        },
+    const app = await startChurning(server, source, {
+      afterSubscribe: async (key: string) => {
+        await acknowledged.get(key);
+        await posting.post({ source, id: `next ${key}`, body: { key } });
       },
     });
     try {
@@ -134,15 +132,19 @@ describe('An event that races with subscribe', () => {
   });
 });
 
-/** Posts to two ingresses in turn. */
+/** Posts to ingresses in turn. */
 class Posting {
-  readonly urls: string[] = [];
+  readonly #urls: readonly string[];
   readonly #posted: Array<Promise<Posted>> = [];
   #turn = 0;
 
+  constructor(ingresses: readonly TestProcess[]) {
+    this.#urls = ingresses.map(({ url }) => url);
+  }
+
   post(event: Post): Promise<Posted> {
     this.#turn += 1;
-    const urls = this.#turn % 2 === 0 ? this.urls : this.urls.toReversed();
+    const urls = this.#turn % 2 === 0 ? this.#urls : this.#urls.toReversed();
     const posted = postUntilAccepted(urls, event);
     this.#posted.push(posted);
     return posted;
@@ -153,17 +155,17 @@ class Posting {
   }
 }
 
-/** An app with two ingresses, in which workflows subscribe and unsubscribe all the time. */
+/** A worker. Workflows subscribe to the source and unsubscribe all the time. */
 async function startChurning(
   server: TestServer,
-  posting: Posting,
-  options: AppOptions,
+  source: string,
+  activities: Config['activities'],
 ): Promise<TestApp> {
-  const app = await startApp(server, options);
-  posting.urls.push(app.ingress.url, (await app.startIngress()).url);
+  const app = new TestApp(server, { ...(await loadConfig(CONFIG)), activities }, {});
+  await app.startWorker();
   const churning: WorkflowHandle[] = [];
   for (let index = 0; index < CHURNING; index += 1) {
-    churning.push(await app.start('churn', options.sources[0]));
+    churning.push(await app.start('churn', source));
   }
   const stop = app.stop.bind(app);
   app.stop = async () => {

@@ -14,9 +14,20 @@ import {
   DEPLOYMENT_WORKFLOW_TYPE,
   LISTENER_WORKFLOW_TYPE,
 } from '../workflows/listener-messages.ts';
-import { SOURCE_WORKFLOW_TYPE, STORED_EVENT_WORKFLOW_TYPE } from '../workflows/messages.ts';
+import {
+  SEGMENT_WORKFLOW_TYPE,
+  SOURCE_WORKFLOW_TYPE,
+  STORED_EVENT_WORKFLOW_TYPE,
+} from '../workflows/messages.ts';
 import { listenerBundle, sourceBundle, userBundle } from './bundles.ts';
 import { ReplayFailedError } from './errors.ts';
+
+/** The workflows of the worker of sources. */
+const OF_SOURCES: ReadonlySet<string> = new Set([
+  SOURCE_WORKFLOW_TYPE,
+  STORED_EVENT_WORKFLOW_TYPE,
+  SEGMENT_WORKFLOW_TYPE,
+]);
 
 /** The workflows of the worker of listeners. */
 const OF_LISTENERS: ReadonlySet<string> = new Set([
@@ -126,10 +137,10 @@ function bundleFor(
   history: RecordedHistory,
   { workflowsPath, interceptorModules }: ReplayHistoriesOptions,
 ): Promise<WorkflowBundle> {
-  const type = startOf(history)?.workflowType?.name;
-  const isOfLibrary = type === SOURCE_WORKFLOW_TYPE || type === STORED_EVENT_WORKFLOW_TYPE;
-  if (type !== undefined && OF_LISTENERS.has(type)) return listenerBundle();
-  return isOfLibrary ? sourceBundle() : userBundle(resolve(workflowsPath), interceptorModules);
+  const type = startOf(history)?.workflowType?.name ?? '';
+  if (OF_SOURCES.has(type)) return sourceBundle();
+  if (OF_LISTENERS.has(type)) return listenerBundle();
+  return userBundle(resolve(workflowsPath), interceptorModules);
 }
 
 /** The innermost message of the SDK's native part, which prints its errors as data. */

@@ -4,16 +4,14 @@
 //   node --conditions=source --import tsx test/histories/record.ts
 
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
 import { DeploymentClient } from '../../dispatch/deployment-client.ts';
 import { SourceClient } from '../../dispatch/source-client.ts';
-import { recordHistory } from '../../testing/index.ts';
 import {
   SOURCE_TASK_QUEUE,
   SOURCE_WORKFLOW_TYPE,
+  segmentWorkflowId,
   sourceWorkflowId,
 } from '../../workflows/messages.ts';
 import type { DeploymentInput } from '../../workflows/deployment-messages.ts';
@@ -30,11 +28,13 @@ import { heldBy, startedBy, startLittleSource, untilDispatched } from '../observ
 import { startApp, startServer, until, untilReceived, untilSubscribed } from '../harness.ts';
 import { Receiver } from '../receiving.ts';
 import { goOnSignal } from '../workflows/stage.ts';
+import { createKeeper } from './keeping.ts';
 
 /** So that a sweep is in the histories of sources. */
 const SWEEP_MS = 3_000;
 
 const server = await startServer();
+const { keep, keepRuns } = createKeeper(server.client);
 // Sources that continue as new soon, so that this is in their histories.
 for (const [source, signalsPerRun] of [
   ['recorded', 20],
@@ -245,6 +245,10 @@ async function recordSegments(): Promise<void> {
     return (await client.describe(source))?.memo?.subscriptions === 30;
   });
   await keepRuns('segmented-source', sourceWorkflowId(source));
+  const { segments = [] } = await client.changes(source, { firstRunId: '', since: 0 });
+  const [segment] = segments;
+  if (segment === undefined) throw new Error('there is one');
+  await keep('segment', segmentWorkflowId(source, segment));
 }
 
 /** A listener with all that it does: in several runs, until it is removed. */
@@ -308,24 +312,4 @@ async function recordDeployment(): Promise<void> {
   const managing = await app.start('manageListener', 'out', 'recorded');
   await managing.result();
   await keep('managed-listener', managing.workflowId);
-}
-
-/** Keeps every run of a chain, the newest one last. */
-async function keepRuns(name: string, workflowId: string): Promise<void> {
-  const runIds: string[] = [];
-  let runId = (await server.client.workflow.getHandle(workflowId).describe()).runId;
-  while (runId !== '') {
-    runIds.unshift(runId);
-    const handle = server.client.workflow.getHandle(workflowId, runId);
-    const [started] = (await handle.fetchHistory()).events ?? [];
-    runId = started?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId ?? '';
-  }
-  for (const [index, id] of runIds.entries()) await keep(`${name}-${index + 1}`, workflowId, id);
-}
-
-async function keep(name: string, workflowId: string, runId?: string): Promise<void> {
-  const path = fileURLToPath(new URL(`${name}.json`, import.meta.url));
-  if (existsSync(path)) return;
-  const history = await recordHistory(server.client.workflow.getHandle(workflowId, runId));
-  await writeFile(path, `${JSON.stringify(history)}\n`);
 }

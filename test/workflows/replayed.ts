@@ -1,4 +1,12 @@
 // Every workflow of a user's that has a history in `test/histories`.
 
-export { approval } from '../../examples/01-approval.ts';
+export {
+  account,
+  approval,
+  fulfilment,
+  hello,
+  meow,
+  reminder,
+  silence,
+} from '../../examples/index.ts';
 export * from './index.ts';
