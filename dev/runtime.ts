@@ -82,6 +82,8 @@ export class DevRuntime {
 
   async #startServices(): Promise<void> {
     if (this.#services === undefined || this.#temporal === undefined) return;
+    // Asked to stop meanwhile: nobody would stop what is started now.
+    if (this.#stopping !== undefined) return;
     try {
       const running = await this.#services.start();
       if (this.#stopping !== undefined) return;

@@ -24,6 +24,7 @@ export class Services {
   readonly #env: NodeJS.ProcessEnv;
   readonly #onCrash: (service: string, how: string) => void;
   #running: { worker: Service; ingress: Service } | undefined;
+  #stopping: Promise<void> | undefined;
 
   /** `onCrash` is called when one of them ends by itself, after it was ready. */
   constructor(env: NodeJS.ProcessEnv, onCrash: (service: string, how: string) => void) {
@@ -61,8 +62,18 @@ export class Services {
     }
   }
 
-  /** First the ingress: what it has accepted is still worked on. */
-  async stop(): Promise<void> {
+  /**
+   * Resolves when both have ended, also for whoever asks while they are being stopped already.
+   * First the ingress: what it has accepted is still worked on.
+   */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop().finally(() => {
+      this.#stopping = undefined;
+    });
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
     const running = this.#running;
     this.#running = undefined;
     await running?.ingress.stop();

@@ -43,6 +43,24 @@ const FAULTY_ANSWER = `export async function answer(): Promise<string> {
 }
 `;
 
+const CONFIG_WITH_ACTIVITY = CONFIG.replace(
+  'sources:',
+  `activities: {
+      async rest() {
+        console.log('the activity rests');
+        await new Promise((resolve) => setTimeout(resolve, 600_000));
+      },
+    },
+    sources:`,
+);
+
+const RESTING = `import { proxyActivities } from '@temporalio/workflow';
+const { rest } = proxyActivities({ startToCloseTimeout: '1 hour' });
+export async function answer(): Promise<void> {
+  await rest();
+}
+`;
+
 describe('npm start', () => {
   test('prints a curl line that works as it is, and ends all it started on Ctrl-C', async () => {
     await using project = await makeProject({ workflows: ANSWER });
@@ -53,7 +71,7 @@ describe('npm start', () => {
     const again = await run('bash', ['-c', `${curl} --silent --include`]);
     assert.match(again.stdout, /^HTTP\/1\.1 202 /);
     assert.match(dev.output, /webhooks\/try-me -H/, 'a name that needs no thought is shown');
-    const children = await childrenOf(dev.pid);
+    const children = childrenOf(dev.pid);
     assert.ok(children.length >= 3, `Temporal, worker and ingress: ${children.join()}`);
     dev.kill('SIGINT');
     assert.equal(await dev.exitCode, 0);
@@ -117,7 +135,7 @@ describe('npm start', () => {
     await using project = await makeProject({ workflows: ANSWER });
     const dev = project.start();
     await dev.curlLine();
-    const children = await childrenOf(dev.pid);
+    const children = childrenOf(dev.pid);
     dev.kill('SIGKILL');
     await dev.exitCode;
     await until('all children have gone', () => !children.some(isRunning));
@@ -127,10 +145,8 @@ describe('npm start', () => {
     await using project = await makeProject({ workflows: ANSWER });
     const dev = project.start();
     await dev.curlLine();
-    const children = await childrenOf(dev.pid);
-    const { stdout } = await run('ps', ['-o', 'pid=,args=', '--ppid', String(dev.pid)]);
-    const worker = stdout.split('\n').find((line) => line.includes('worker/main.ts'));
-    process.kill(Number.parseInt(worker ?? '', 10), 'SIGKILL');
+    const children = childrenOf(dev.pid);
+    process.kill((await programsOf(dev.pid)).worker, 'SIGKILL');
     assert.equal(await dev.exitCode, 1);
     assert.match(dev.output, /^worker ended \(signal SIGKILL\): stopping everything$/m);
     await until('all children have gone', () => !children.some(isRunning));
@@ -212,6 +228,33 @@ describe('npm run dev', () => {
     await project.write('nextevent.config.ts', CONFIG);
     await until('all is ready again', () => dev.output.slice(isBefore).includes('\ncurl '));
     dev.kill('SIGINT');
+    assert.equal(await dev.exitCode, 0);
+  });
+
+  test('is stopped in order by Ctrl-C during a reload, with an activity that does not end', async () => {
+    await using project = await makeProject({ workflows: RESTING, config: CONFIG_WITH_ACTIVITY });
+    const dev = project.start({ args: ['--reload'] });
+    await run('bash', ['-c', await dev.curlLine()]);
+    await dev.prints(/^the activity rests$/m);
+    const programs = await programsOf(dev.pid);
+    try {
+      await project.write('flows/index.ts', `// A line more.\n${RESTING}`);
+      await dev.prints(/^changed: /m);
+      await until('the ingress has ended', () => !isRunning(programs.ingress));
+      assert.ok(isRunning(programs.worker), 'it waits for its activity');
+
+      dev.kill('SIGINT');
+      const children = new Set(childrenOf(dev.pid));
+      while (isRunning(dev.pid)) {
+        const [hasTemporal, hasWorker] = [programs.temporal, programs.worker].map(isRunning);
+        assert.ok(hasTemporal || !hasWorker, 'Temporal outlives the worker');
+        const later = childrenOf(dev.pid).filter((pid) => !children.has(pid));
+        assert.deepEqual(later, [], 'nothing is started any more');
+      }
+      assert.deepEqual(Object.values(programs).filter(isRunning), [], 'nothing is left');
+    } finally {
+      for (const pid of Object.values(programs).filter(isRunning)) process.kill(pid, 'SIGKILL');
+    }
     assert.equal(await dev.exitCode, 0);
   });
 });
@@ -441,9 +484,24 @@ async function until(what: string, condition: () => boolean): Promise<void> {
   }
 }
 
-async function childrenOf(pid: number): Promise<number[]> {
-  const { stdout } = await run('ps', ['-o', 'pid=', '--ppid', String(pid)]);
-  return stdout.trim().split(/\s+/).map(Number);
+function childrenOf(pid: number): number[] {
+  // If there are none, it prints nothing, and fails.
+  const { stdout } = spawnSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' });
+  return (stdout.match(/\d+/g) ?? []).map(Number);
+}
+
+/** What runs for it. Each has a watchdog besides, whose arguments do not tell of what. */
+async function programsOf(pid: number): Promise<Record<'worker' | 'ingress' | 'temporal', number>> {
+  const { stdout } = await run('ps', ['-o', 'pid=,args=', '--ppid', String(pid)]);
+  const pidOf = (program: string): number => {
+    const line = stdout.split('\n').find((one) => one.includes(program));
+    return Number.parseInt(line ?? assert.fail(`${program} does not run: ${stdout}`), 10);
+  };
+  return {
+    worker: pidOf('worker/main.ts'),
+    ingress: pidOf('ingress/main.ts'),
+    temporal: pidOf('server start-dev'),
+  };
 }
 
 /** One that has ended but was adopted by nobody who asks for it counts as gone. */
