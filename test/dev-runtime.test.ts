@@ -3,11 +3,11 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -15,7 +15,7 @@ import { promisify } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 
 import { startTemporal } from '../dev/temporal.ts';
-import { findTemporal, locateTemporal } from '../scripts/find-temporal.mjs';
+import { findTemporal } from '../scripts/find-temporal.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const NODE_OPTIONS = ['--conditions=source', '--import', import.meta.resolve('tsx')];
@@ -317,74 +317,6 @@ describe('startTemporal', () => {
   });
 });
 
-describe('locateTemporal', () => {
-  let home = '';
-  const inHome = (...path: string[]): string => join(home, ...path);
-
-  before(async () => {
-    home = await mkdtemp(join(tmpdir(), 'nextevent-find-'));
-    await makeExecutable(inHome('path-1', 'temporal'));
-    await makeExecutable(inHome('path-2', 'temporal'));
-    await makeExecutable(inHome('.cache', 'nextevent', 'bin', 'temporal'));
-    await makeExecutable(inHome('xdg', 'nextevent', 'bin', 'temporal'));
-    await mkdir(inHome('folder', 'temporal'), { recursive: true });
-    await mkdir(inHome('text'));
-    await writeFile(inHome('text', 'temporal'), 'not a program');
-  });
-  after(() => rm(home, { recursive: true }));
-
-  const cases: Array<[what: string, path: string[], env: object, found: string[] | undefined]> = [
-    ['the first on the PATH', ['path-1', 'path-2'], {}, ['path-1', 'temporal']],
-    ['the PATH before the cache', ['none', 'path-2'], {}, ['path-2', 'temporal']],
-    ['no folder, no text', ['folder', 'text', 'path-2'], {}, ['path-2', 'temporal']],
-    ['the cache', ['none'], {}, ['.cache', 'nextevent', 'bin', 'temporal']],
-    ['the cache without a PATH', [], {}, ['.cache', 'nextevent', 'bin', 'temporal']],
-    ['XDG_CACHE_HOME', [], { XDG_CACHE_HOME: 'xdg' }, ['xdg', 'nextevent', 'bin', 'temporal']],
-    ['nothing', ['none'], { XDG_CACHE_HOME: 'none' }, undefined],
-  ];
-  for (const [what, path, env, found] of cases) {
-    test(`finds ${what}`, () => {
-      const given = Object.entries(env).map(([name, value]) => [name, inHome(String(value))]);
-      const located = locateTemporal({
-        HOME: home,
-        PATH: path.map((folder) => inHome(folder)).join(':'),
-        ...Object.fromEntries(given),
-      });
-      assert.equal(located, found === undefined ? undefined : inHome(...found));
-    });
-  }
-
-  test('keeps what it could download', async () => {
-    const printed: string[] = [];
-    const found = await findTemporal({
-      env: { XDG_CACHE_HOME: inHome('downloaded'), PATH: '' },
-      print: (line) => printed.push(line),
-      async download({ directory }) {
-        await makeExecutable(join(directory, 'temporal-sdk-typescript'));
-        return join(directory, 'temporal-sdk-typescript');
-      },
-    });
-    const directory = inHome('downloaded', 'nextevent', 'bin');
-    assert.equal(found, join(directory, 'temporal'));
-    assert.deepEqual(await readdir(directory), ['temporal'], 'no traces of how it came there');
-  });
-
-  test('says what to install when there is neither Temporal nor Go', async () => {
-    const printed: string[] = [];
-    const finding = findTemporal({
-      env: { XDG_CACHE_HOME: inHome('empty'), PATH: '' },
-      print: (line) => printed.push(line),
-      download: () => Promise.resolve(undefined),
-    });
-    await assert.rejects(finding, {
-      message:
-        'Temporal can not be built, because Go is not installed: install Go (https://go.dev/dl), ' +
-        'install the Temporal CLI (https://docs.temporal.io/cli), or set TEMPORAL_ADDRESS to a server that runs',
-    });
-    assert.match(printed.join('\n'), /this takes several minutes/);
-  });
-});
-
 function configWithListener(url: string): string {
   const listener = `{ name: 'crm', source: 'source1', url: '${url}' }`;
   return CONFIG.replace('triggers:', `outbound: { listeners: [${listener}] }, triggers:`);
@@ -531,10 +463,4 @@ async function listenSomewhere() {
       await once(server, 'close');
     },
   };
-}
-
-async function makeExecutable(path: string): Promise<void> {
-  await mkdir(join(path, '..'), { recursive: true });
-  await writeFile(path, '#!/bin/sh\n');
-  await chmod(path, 0o755);
 }
