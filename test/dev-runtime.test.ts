@@ -259,17 +259,19 @@ describe('npm run dev', () => {
   });
 });
 
-describe('the worker', () => {
-  test('says in one sentence that Temporal can not be reached', async () => {
-    await using project = await makeProject({ workflows: ANSWER });
-    const worker = project.start({
-      entry: 'worker/main.ts',
-      env: { TEMPORAL_ADDRESS: '127.0.0.1:1' },
+for (const name of ['worker', 'ingress']) {
+  describe(`the ${name} alone`, () => {
+    test('says in one sentence that Temporal can not be reached', async () => {
+      await using project = await makeProject({ workflows: ANSWER });
+      const program = project.start({
+        entry: `${name}/main.ts`,
+        env: { TEMPORAL_ADDRESS: '127.0.0.1:1' },
+      });
+      assert.equal(await program.exitCode, 1);
+      assert.match(program.output, /^Temporal at 127\.0\.0\.1:1 can not be reached: [^\n]+\n$/);
     });
-    assert.equal(await worker.exitCode, 1);
-    assert.match(worker.output, /^Temporal at 127\.0\.0\.1:1 can not be reached: [^\n]+\n$/);
   });
-});
+}
 
 describe('startTemporal', () => {
   test('keeps what it holds over a crash, on the same port', async () => {
