@@ -78,6 +78,27 @@ describe('npm start', () => {
     await until('all children have gone', () => !children.some(isRunning));
   });
 
+  test('says in one sentence that it runs already in this folder, whatever the ports', async () => {
+    await using project = await makeProject({ workflows: ANSWER });
+    const first = project.start();
+    await first.curlLine();
+    const second = project.start();
+    const exits = second.exitCode;
+    assert.equal(await Promise.race([exits, second.curlLine().catch(() => exits)]), 1);
+    assert.equal(
+      second.output,
+      '.nextevent/temporal.db is in use by another Temporal server, because this project runs already: ' +
+        'stop that one, or set TEMPORAL_ADDRESS to its server\n',
+    );
+    const { temporal } = await programsOf(first.pid);
+    first.kill('SIGKILL');
+    await until('its server has gone', () => !isRunning(temporal));
+    const third = project.start();
+    await third.curlLine();
+    third.kill('SIGINT');
+    assert.equal(await third.exitCode, 0);
+  });
+
   test('says of an event that nobody wanted why', async () => {
     const config = CONFIG.replace(
       "workflow: 'answer'",
