@@ -252,6 +252,50 @@ describe('npm run dev', () => {
     assert.equal(await dev.exitCode, 0);
   });
 
+  test('starts once what did not load at first is mended, wherever it is in the project', async () => {
+    const config = CONFIG.replace('./flows/', './src/flows/');
+    const workflows = ANSWER.replace("'one'", 'WORD');
+    const broken = `import { WORD } from '../../words/word.ts';\nexport async function answer( {`;
+    await using project = await makeProject({ workflows: '', config });
+    await project.write('src/flows/index.ts', broken);
+    const dev = project.start({ args: ['--reload'] });
+    await dev.prints(/ended before it was ready: exit code 1; waiting for a change$/m);
+
+    await project.write(
+      'src/flows/index.ts',
+      `import { WORD } from '../../words/word.ts';\n${workflows}`,
+    );
+    await dev.prints(/^changed: src\/flows\/index\.ts; restarting worker and ingress$/m);
+    await until('it waits again', () => dev.output.split('waiting for a change').length > 2);
+
+    await project.write('words/word.ts', `export const WORD = 'one';`);
+    await dev.prints(/^changed: words\/word\.ts; restarting worker and ingress$/m);
+    const { stdout } = await run('bash', ['-c', `${await dev.curlLine()} --silent`]);
+    const [workflowId] = (JSON.parse(stdout) as { started: [string] }).started;
+    await using connection = await connectTo(dev.temporalAddress);
+    const { workflow } = new Client({ connection });
+    assert.equal(await workflow.getHandle(workflowId).result(), 'one');
+
+    const isBefore = dev.output.length;
+    await project.write('words/word.ts', `export const WORD = 'two';`);
+    await until('all is ready again', () => dev.output.slice(isBefore).includes('\ncurl '));
+    const [curl = ''] = /^curl .*$/m.exec(dev.output.slice(isBefore)) ?? [];
+    const again = await run('bash', ['-c', `${curl} --silent`]);
+    const [nextId] = (JSON.parse(again.stdout) as { started: [string] }).started;
+    assert.equal(await workflow.getHandle(nextId).result(), 'two');
+
+    await Promise.all(
+      ['node_modules/one/index.ts', 'dist/index.js', '.git/index.ts', 'README.md'].map((name) =>
+        project.write(name, ''),
+      ),
+    );
+    await project.write('words/last.ts', '');
+    await dev.prints(/^changed: words\/last\.ts; restarting worker and ingress$/m);
+    assert.doesNotMatch(dev.output, /^changed: .*(?:node_modules|dist|git|README)/m);
+    dev.kill('SIGINT');
+    assert.equal(await dev.exitCode, 0);
+  });
+
   test('is stopped in order by Ctrl-C during a reload, with an activity that does not end', async () => {
     await using project = await makeProject({ workflows: RESTING, config: CONFIG_WITH_ACTIVITY });
     const dev = project.start({ args: ['--reload'] });
@@ -362,7 +406,7 @@ async function makeProject({ workflows, config = CONFIG }: ProjectOptions) {
   await mkdir(parent, { recursive: true });
   const { path, ...directory } = await makeDirectory(parent);
   const write = async (name: string, text: string): Promise<void> => {
-    await mkdir(join(path, 'flows'), { recursive: true });
+    await mkdir(join(path, name, '..'), { recursive: true });
     await writeFile(join(path, name), text);
   };
   await write('flows/index.ts', workflows);
