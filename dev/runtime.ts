@@ -118,7 +118,6 @@ function addressesOf(running: Running, { address, namespace, own }: UsedTemporal
   const { port, managementPort, sources, published } = running;
   const webhooks = `http://${HOST}:${port}/webhooks`;
   const publishing = `http://${HOST}:${port}/events/<source>`;
-  const source = sources.find((name) => PLAIN_NAME.test(name));
   return [
     '',
     ...(sources.length > 0
@@ -131,8 +130,20 @@ function addressesOf(running: Running, { address, namespace, own }: UsedTemporal
     `Temporal     ${address}, namespace ${namespace}`,
     ...(own?.uiAddress === undefined ? [] : [`Temporal UI  ${own.uiAddress}`]),
     '',
-    ...(source === undefined ? [] : ['Try:', '', curlLine(`${webhooks}/${source}`), '']),
+    ...whatToTry(running, webhooks),
   ].join('\n');
+}
+
+/** A line that works as it is, if there is a source that takes what anybody sends. */
+function whatToTry({ sources, open }: Running, webhooks: string): readonly string[] {
+  const source = open.find((name) => PLAIN_NAME.test(name)) ?? open[0];
+  if (source !== undefined) return ['Try:', '', curlLine(`${webhooks}/${source}`), ''];
+  if (sources.length === 0) return [];
+  return [
+    'None of the sources takes whatever is sent to it.',
+    'To sign and send a sample: npx nextevent send <source>',
+    '',
+  ];
 }
 
 function curlLine(url: string): string {

@@ -16,6 +16,8 @@ export interface Running {
   readonly managementPort: number;
   readonly workflowsPath?: string;
   readonly sources: readonly string[];
+  /** Those that take every request. */
+  readonly open: readonly string[];
   readonly published: readonly string[];
 }
 
@@ -48,11 +50,12 @@ export class Services {
       this.#watch(worker);
       this.#watch(ingress);
       const { workflowsPath } = fromWorker;
-      const { published = [] } = fromIngress;
+      const { published = [], open = [] } = fromIngress;
       return {
         port,
         managementPort,
         sources,
+        open,
         published,
         ...(workflowsPath === undefined ? {} : { workflowsPath }),
       };

@@ -78,6 +78,44 @@ describe('npm start', () => {
     await until('all children have gone', () => !children.some(isRunning));
   });
 
+  test('has a source tried that takes what is not signed, and answers itself', async () => {
+    const config = configWithSources(`
+      hub: github({ secret: 's3cr3t' }),
+      off: github({ secret: env('NO_SUCH_VARIABLE') }),
+      lax: github({ verify: 'none' }),
+      choosy: webhook({ verify: 'none', handler: () => ({ kind: 'preflight' }) }),
+      'try-me': webhook({ verify: 'none' }),
+      source1: webhook({ verify: 'none' }),`).replace(
+      "workflow: 'answer'",
+      "workflow: 'answer', respond: { timeoutMs: 100 }",
+    );
+    await using project = await makeProject({ workflows: ANSWER, config });
+    const dev = project.start();
+    const { stdout } = await run('bash', ['-c', `${await dev.curlLine()} --silent --include`]);
+    assert.match(stdout, /^HTTP\/1\.1 202 /);
+    assert.match(dev.output, /webhooks\/source1 -H/);
+    dev.kill('SIGINT');
+    assert.equal(await dev.exitCode, 0);
+  });
+
+  test('says so when no source takes what is not signed', async () => {
+    const config = configWithSources(`'try-me': github({ secret: 's3cr3t' }),`);
+    await using project = await makeProject({ workflows: ANSWER, config });
+    const dev = project.start();
+    await dev.prints(/^To sign and send a sample: npx nextevent send <source>$/m);
+    assert.doesNotMatch(dev.output, /curl/);
+    const { webhooks = '' } =
+      /^webhooks +(?<webhooks>http:.*)\/webhooks/m.exec(dev.output)?.groups ?? {};
+    const sent = await run(
+      process.execPath,
+      [...NODE_OPTIONS, join(ROOT, 'cli/main.ts'), 'send', 'try-me', '--url', webhooks],
+      { cwd: project.path },
+    );
+    assert.match(sent.stdout, /^202 /);
+    dev.kill('SIGINT');
+    assert.equal(await dev.exitCode, 0);
+  });
+
   test('says in one sentence that it runs already in this folder, whatever the ports', async () => {
     await using project = await makeProject({ workflows: ANSWER });
     const first = project.start();
@@ -389,6 +427,13 @@ function configWithListener(url: string): string {
   return CONFIG.replace('triggers:', `outbound: { listeners: [${listener}] }, triggers:`);
 }
 
+function configWithSources(sources: string): string {
+  return CONFIG.replace(/sources: .*/, `sources: {${sources}},`).replace(
+    'webhook }',
+    'env, github, webhook }',
+  );
+}
+
 interface ProjectOptions {
   readonly workflows: string;
   readonly config?: string;
@@ -413,6 +458,7 @@ async function makeProject({ workflows, config = CONFIG }: ProjectOptions) {
   await write('nextevent.config.ts', config);
   const started: Started[] = [];
   return {
+    path,
     write,
     start(options: StartOptions = {}): Started {
       const one = new Started(path, options);
