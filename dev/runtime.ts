@@ -1,6 +1,5 @@
 // Everything that `npm start` runs, from its start to its end.
 
-import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 
 import { HOST } from './ports.ts';
@@ -10,12 +9,7 @@ import type { Settings } from './settings.ts';
 import { useTemporal, type UsedTemporal } from './use-temporal.ts';
 import { Watch } from './watch.ts';
 
-const CONFIG_NAMES = ['nextevent.config.ts', 'nextevent.config.js', 'nextevent.config.mjs'];
-
-/** Watched until a configuration has been loaded, which says where the workflows are. */
-const USUAL_FOLDERS = ['workflows', 'examples'];
-
-/** The source for the line to try: one that can be typed as it is. */
+/** The source for the line to try: rather one that can be typed as it is. */
 const PLAIN_NAME = /^[a-z-]+$/;
 
 /** Temporal, the worker and the ingress. */
@@ -82,13 +76,14 @@ export class DevRuntime {
 
   async #startServices(): Promise<void> {
     if (this.#services === undefined || this.#temporal === undefined) return;
+    // Asked to stop meanwhile: nobody would stop what is started now.
+    if (this.#stopping !== undefined) return;
     try {
       const running = await this.#services.start();
       if (this.#stopping !== undefined) return;
       const { workflowsPath } = running;
-      if (workflowsPath !== undefined) {
-        await this.#watch?.add({ files: [], folders: [dirname(workflowsPath)] });
-      }
+      // Elsewhere than the project, maybe.
+      if (workflowsPath !== undefined) await this.#watch?.add(dirname(workflowsPath));
       console.log(addressesOf(running, this.#temporal));
     } catch (error) {
       if (this.#stopping !== undefined) return;
@@ -101,10 +96,10 @@ export class DevRuntime {
     this.#watch = new Watch((changed) => {
       this.#restarts = this.#restarts.then(() => this.#restart(changed));
     });
-    const config = process.env.NEXTEVENT_CONFIG;
-    const files = (config ? [config] : CONFIG_NAMES).map((name) => resolve(name));
-    const folders = USUAL_FOLDERS.map((name) => resolve(name)).filter((path) => existsSync(path));
-    await this.#watch.add({ files, folders });
+    // Before anything is loaded: what does not load is mended in any file of the project.
+    await this.#watch.add(process.cwd());
+    const { NEXTEVENT_CONFIG: config } = process.env;
+    if (config) await this.#watch.add(dirname(resolve(config)));
   }
 
   async #restart(changed: readonly string[]): Promise<void> {
@@ -123,7 +118,6 @@ function addressesOf(running: Running, { address, namespace, own }: UsedTemporal
   const { port, managementPort, sources, published } = running;
   const webhooks = `http://${HOST}:${port}/webhooks`;
   const publishing = `http://${HOST}:${port}/events/<source>`;
-  const source = sources.find((name) => PLAIN_NAME.test(name));
   return [
     '',
     ...(sources.length > 0
@@ -136,8 +130,20 @@ function addressesOf(running: Running, { address, namespace, own }: UsedTemporal
     `Temporal     ${address}, namespace ${namespace}`,
     ...(own?.uiAddress === undefined ? [] : [`Temporal UI  ${own.uiAddress}`]),
     '',
-    ...(source === undefined ? [] : ['Try:', '', curlLine(`${webhooks}/${source}`), '']),
+    ...whatToTry(running, webhooks),
   ].join('\n');
+}
+
+/** A line that works as it is, if there is a source that takes what anybody sends. */
+function whatToTry({ sources, open }: Running, webhooks: string): readonly string[] {
+  const source = open.find((name) => PLAIN_NAME.test(name)) ?? open[0];
+  if (source !== undefined) return ['Try:', '', curlLine(`${webhooks}/${source}`), ''];
+  if (sources.length === 0) return [];
+  return [
+    'None of the sources takes whatever is sent to it.',
+    'To sign and send a sample: npx nextevent send <source>',
+    '',
+  ];
 }
 
 function curlLine(url: string): string {

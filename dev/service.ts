@@ -27,6 +27,8 @@ export interface ReadyMessage {
   readonly workflowsPath?: string;
   /** The names of the configured sources; from the ingress, of those that take webhooks. */
   readonly sources?: readonly string[];
+  /** The names of those that take every request, whoever sends it and whatever it says. */
+  readonly open?: readonly string[];
   /** The names of those that take published events. */
   readonly published?: readonly string[];
 }

@@ -16,6 +16,8 @@ export interface Running {
   readonly managementPort: number;
   readonly workflowsPath?: string;
   readonly sources: readonly string[];
+  /** Those that take every request. */
+  readonly open: readonly string[];
   readonly published: readonly string[];
 }
 
@@ -24,6 +26,7 @@ export class Services {
   readonly #env: NodeJS.ProcessEnv;
   readonly #onCrash: (service: string, how: string) => void;
   #running: { worker: Service; ingress: Service } | undefined;
+  #stopping: Promise<void> | undefined;
 
   /** `onCrash` is called when one of them ends by itself, after it was ready. */
   constructor(env: NodeJS.ProcessEnv, onCrash: (service: string, how: string) => void) {
@@ -47,11 +50,12 @@ export class Services {
       this.#watch(worker);
       this.#watch(ingress);
       const { workflowsPath } = fromWorker;
-      const { published = [] } = fromIngress;
+      const { published = [], open = [] } = fromIngress;
       return {
         port,
         managementPort,
         sources,
+        open,
         published,
         ...(workflowsPath === undefined ? {} : { workflowsPath }),
       };
@@ -61,8 +65,18 @@ export class Services {
     }
   }
 
-  /** First the ingress: what it has accepted is still worked on. */
-  async stop(): Promise<void> {
+  /**
+   * Resolves when both have ended, also for whoever asks while they are being stopped already.
+   * First the ingress: what it has accepted is still worked on.
+   */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop().finally(() => {
+      this.#stopping = undefined;
+    });
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
     const running = this.#running;
     this.#running = undefined;
     await running?.ingress.stop();

@@ -38,13 +38,30 @@ const TUNED: readonly string[] = [
   'matching.numTaskqueueWritePartitions=1',
 ];
 
+/**
+ * The server itself holds the file for as long as it lives, however it ends: two servers on one
+ * file would each take the other's work for its own.
+ */
+const ONE_SERVER_PRAGMA = 'locking_mode=EXCLUSIVE';
+
+/** What a server says that has found the file held. */
+const HELD = 'database is locked';
+
 /** With `synchronous=NORMAL` a power cut can lose the last writes; the end of a process can not. */
 const TUNED_PRAGMAS: readonly string[] = ['journal_mode=WAL', 'synchronous=NORMAL'];
+
+/** Another server runs on the file. */
+export class DatabaseTakenError extends Error {
+  override readonly name = 'DatabaseTakenError';
+}
 
 export interface TemporalOptions {
   /** The path of the `temporal` executable. */
   readonly executable: string;
-  /** The SQLite file, made if it is not there: a later server on the same file has all that it holds. */
+  /**
+   * The SQLite file, made if it is not there: a later server on the same file has all that it
+   * holds. It takes one server at a time.
+   */
   readonly dbFilename: string;
   /** @default a free port */
   readonly port?: number;
@@ -113,6 +130,7 @@ interface ServerProcess {
  * Starts a server, and resolves when it answers. It ends with this process at the latest.
  *
  * @throws PortTakenError if something else listens on a port that was asked for
+ * @throws DatabaseTakenError if another server runs on the file
  */
 export async function startTemporal(options: TemporalOptions): Promise<TemporalServer> {
   for (let start = 1; ; start += 1) {
@@ -124,6 +142,10 @@ export async function startTemporal(options: TemporalOptions): Promise<TemporalS
     } catch (error) {
       process.child.kill('SIGKILL');
       const { output } = await process.exited;
+      if (output.includes(HELD)) {
+        const message = `${options.dbFilename} is in use by another Temporal server`;
+        throw new DatabaseTakenError(message, { cause: error });
+      }
       const isAnothersPort = output.includes('address already in use');
       if (!isAnothersPort || start === STARTS_MAX) throw error;
     }
@@ -184,7 +206,9 @@ function argumentsOf(options: TemporalOptions, { port, uiPort }: Ports): string[
     `--namespace=${NAMESPACE}`,
     '--log-level=error',
     ...(tuned ? TUNED : []).map((value) => `--dynamic-config-value=${value}`),
-    ...(tuned ? TUNED_PRAGMAS : []).map((pragma) => `--sqlite-pragma=${pragma}`),
+    ...[ONE_SERVER_PRAGMA, ...(tuned ? TUNED_PRAGMAS : [])].map(
+      (pragma) => `--sqlite-pragma=${pragma}`,
+    ),
     ...attributes.map((attribute) => `--search-attribute=${attribute}`),
     ...(options.arguments ?? []),
   ];

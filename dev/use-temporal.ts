@@ -11,7 +11,13 @@ import { StartError } from './errors.ts';
 import { checkPort, HOST, PortTakenError } from './ports.ts';
 import type { PortVariable, Settings } from './settings.ts';
 import { NAMESPACE } from './temporal-ready.ts';
-import { startTemporal, withoutTemporal, type TemporalServer } from './temporal.ts';
+import {
+  DatabaseTakenError,
+  startTemporal,
+  withoutTemporal,
+  type TemporalOptions,
+  type TemporalServer,
+} from './temporal.ts';
 
 /** What is kept between two starts, in the working directory. */
 const STATE_DIRECTORY = '.nextevent';
@@ -37,7 +43,7 @@ export async function useTemporal({ ports, temporalAddress }: Settings): Promise
   await checkPortOf('TEMPORAL_UI_PORT', ports.TEMPORAL_UI_PORT);
   const executable = await findTemporal({ print: (line) => console.log(line) });
   await mkdir(STATE_DIRECTORY, { recursive: true });
-  const own = await startTemporal({
+  const own = await startOwn({
     executable,
     dbFilename: join(STATE_DIRECTORY, 'temporal.db'),
     port: ports.TEMPORAL_PORT,
@@ -45,6 +51,18 @@ export async function useTemporal({ ports, temporalAddress }: Settings): Promise
   });
   const { address } = own;
   return { own, address, namespace: NAMESPACE, env: await environmentFor(address) };
+}
+
+async function startOwn(options: TemporalOptions): Promise<TemporalServer> {
+  try {
+    return await startTemporal(options);
+  } catch (error) {
+    if (!(error instanceof DatabaseTakenError)) throw error;
+    throw new StartError(
+      `${error.message}, because this project runs already: stop that one, or set TEMPORAL_ADDRESS to its server`,
+      { cause: error },
+    );
+  }
 }
 
 async function environmentFor(address: string): Promise<NodeJS.ProcessEnv> {

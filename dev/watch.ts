@@ -1,24 +1,19 @@
 // Tells of changes in source files. One watcher a folder: Node 20's recursive one loses files
-// that editors replace.
+// that editors replace, and goes into every folder.
 
 import { watch, type FSWatcher } from 'node:fs';
-import { readdir } from 'node:fs/promises';
-import { basename, dirname, join, relative } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 
 /** Changes within this time of each other are told together, in milliseconds. */
 const TOGETHER_MS = 200;
 
 const SOURCE_FILE = /\.(?:[cm]?[jt]sx?|json)$/;
-const SKIPPED_FOLDER = /^(?:\.|node_modules$)/;
 
-/** What to watch. */
-export interface Watched {
-  readonly files: readonly string[];
-  /** With all that is below them. */
-  readonly folders: readonly string[];
-}
+/** Nobody writes the source files in these. A folder that is named itself is watched all the same. */
+const SKIPPED_FOLDER = /^(?:\.|(?:node_modules|dist)$)/;
 
-/** Watches files, and tells which have changed. */
+/** Watches the source files of folders, and tells which have changed. */
 export class Watch {
   readonly #tell: (changed: readonly string[]) => void;
   readonly #watchers = new Map<string, FSWatcher>();
@@ -29,14 +24,9 @@ export class Watch {
     this.#tell = tell;
   }
 
-  /** Watches these too. What is not there is passed over. */
-  async add({ files, folders }: Watched): Promise<void> {
-    for (const file of files) {
-      this.#watch(`file ${file}`, dirname(file), (name) => {
-        if (name === basename(file)) this.#note(file);
-      });
-    }
-    await Promise.all(folders.map((folder) => this.#addFolder(folder)));
+  /** Watches a folder, too, with all that is below it. One that is not there is passed over. */
+  async add(folder: string): Promise<void> {
+    await this.#addFolder(folder);
   }
 
   close(): void {
@@ -45,28 +35,36 @@ export class Watch {
     this.#watchers.clear();
   }
 
-  async #addFolder(folder: string): Promise<void> {
-    const entries = await readdir(folder, { withFileTypes: true }).catch(() => undefined);
-    if (entries === undefined) return;
-    this.#watch(folder, folder, (name) => {
+  /** Gives the source files that are there already. */
+  async #addFolder(folder: string): Promise<readonly string[]> {
+    this.#watch(folder, (name) => {
       if (SOURCE_FILE.test(name)) this.#note(join(folder, name));
-      // It may be a folder that is new, or that was replaced.
-      else if (!SKIPPED_FOLDER.test(name)) void this.#addFolder(join(folder, name));
+      else if (!SKIPPED_FOLDER.test(name)) void this.#addChanged(join(folder, name));
     });
+    const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+    const files = entries.filter((entry) => entry.isFile() && SOURCE_FILE.test(entry.name));
     const inner = entries.filter(
       (entry) => entry.isDirectory() && !SKIPPED_FOLDER.test(entry.name),
     );
-    await Promise.all(inner.map(({ name }) => this.#addFolder(join(folder, name))));
+    const below = await Promise.all(inner.map(({ name }) => this.#addFolder(join(folder, name))));
+    return [...files.map(({ name }) => join(folder, name)), ...below.flat()];
   }
 
-  #watch(key: string, folder: string, onChange: (name: string) => void): void {
-    this.#watchers.get(key)?.close();
-    this.#watchers.delete(key);
+  /** It may be a folder that is new, or that was replaced: its files came before it was watched. */
+  async #addChanged(path: string): Promise<void> {
+    const found = await stat(path).catch(() => undefined);
+    if (!found?.isDirectory()) return;
+    for (const file of await this.#addFolder(path)) this.#note(file);
+  }
+
+  #watch(folder: string, onChange: (name: string) => void): void {
+    this.#watchers.get(folder)?.close();
+    this.#watchers.delete(folder);
     try {
       const watcher = watch(folder, (_event, name) => onChange(name ?? ''));
       // The folder has gone, and what was in it has been told already.
       watcher.on('error', () => watcher.close());
-      this.#watchers.set(key, watcher);
+      this.#watchers.set(folder, watcher);
     } catch {
       // Not there: it is passed over.
     }

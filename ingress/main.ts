@@ -25,6 +25,7 @@ import { whyNoMatch, type Candidate } from './no-match.ts';
 import { createReadiness } from './readiness.ts';
 import { describeRetention } from './retention.ts';
 import { isPublished } from './sources/published.ts';
+import { isOpen } from './sources/webhook.ts';
 import { Telemetry } from './telemetry.ts';
 import { describeOff } from './webhooks.ts';
 
@@ -122,7 +123,16 @@ async function main(log: Log): Promise<void> {
   if (retention !== undefined) console.log(retention);
   const published = [...config.sources].flatMap(([name, one]) => (isPublished(one) ? [name] : []));
   const sources = [...config.sources.keys()].filter((name) => !published.includes(name));
-  process.send?.({ type: 'ready', port, managementPort, sources, published });
+  const open = openSources(config);
+  process.send?.({ type: 'ready', port, managementPort, sources, published, open });
+}
+
+/** Those that answer any request with 202, as no workflow answers in its place. */
+function openSources({ sources, triggers }: Config): readonly string[] {
+  const answering = triggers.filter(({ respondMsMax }) => respondMsMax !== undefined);
+  return [...sources].flatMap(([name, source]) =>
+    isOpen(source) && answering.every((trigger) => trigger.source !== name) ? [name] : [],
+  );
 }
 
 function toUrl(host: string, port: number): string {

@@ -133,7 +133,8 @@ async function build({ directory, env, print }) {
 function exitOf(child) {
   return new Promise((resolve, reject) => {
     child.once('error', reject);
-    child.once('exit', (code, signal) => resolve(code ?? signal));
+    // Not when it has exited: what it said last may still be on its way.
+    child.once('close', (code, signal) => resolve(code ?? signal));
   });
 }
 

@@ -91,7 +91,11 @@ describe('a configuration', () => {
       triggers({ filter: 1 }),
       /filter of "on-order" is .*not text/,
     ],
-    ['with a filter that does not parse', triggers({ filter: 'data.a ==' }), /"on-order": filter/],
+    [
+      'with a filter that does not parse',
+      triggers({ filter: 'data.a ==' }),
+      /^trigger "on-order": filter at line 1, column 10: unexpected token: the end of the filter$/,
+    ],
     [
       'with an unknown option of a trigger',
       triggers({ workflowID: () => 'a' }),
@@ -102,7 +106,21 @@ describe('a configuration', () => {
       triggers({ workflowId: 'customer' }),
       /workflowId of trigger "on-order" is not a function/,
     ],
-    ['with an unknown function', triggers({ filter: 'foo(data)' }), /"on-order": filter/],
+    [
+      'with an unknown function',
+      triggers({ filter: 'foo(data)' }),
+      /^trigger "on-order": filter at line 1, column 1: unknown function foo$/,
+    ],
+    [
+      'with a misspelt method',
+      triggers({ filter: "event_type == 'post' &&\n  data.a.startWith('x')" }),
+      /^trigger "on-order": filter at line 2, column 10: unknown method startWith; did you mean startsWith\?$/,
+    ],
+    [
+      'with a misspelt attribute',
+      triggers({ filter: "event_typ == 'post'" }),
+      /^trigger "on-order": filter at line 1, column 1: unknown variable: event_typ; did you mean event_type\?$/,
+    ],
   ];
   for (const [what, options, message] of refusals) {
     test(`${what} is refused`, () => {

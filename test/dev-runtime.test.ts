@@ -3,11 +3,11 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -15,7 +15,7 @@ import { promisify } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 
 import { startTemporal } from '../dev/temporal.ts';
-import { findTemporal, locateTemporal } from '../scripts/find-temporal.mjs';
+import { findTemporal } from '../scripts/find-temporal.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const NODE_OPTIONS = ['--conditions=source', '--import', import.meta.resolve('tsx')];
@@ -43,6 +43,24 @@ const FAULTY_ANSWER = `export async function answer(): Promise<string> {
 }
 `;
 
+const CONFIG_WITH_ACTIVITY = CONFIG.replace(
+  'sources:',
+  `activities: {
+      async rest() {
+        console.log('the activity rests');
+        await new Promise((resolve) => setTimeout(resolve, 600_000));
+      },
+    },
+    sources:`,
+);
+
+const RESTING = `import { proxyActivities } from '@temporalio/workflow';
+const { rest } = proxyActivities({ startToCloseTimeout: '1 hour' });
+export async function answer(): Promise<void> {
+  await rest();
+}
+`;
+
 describe('npm start', () => {
   test('prints a curl line that works as it is, and ends all it started on Ctrl-C', async () => {
     await using project = await makeProject({ workflows: ANSWER });
@@ -53,11 +71,70 @@ describe('npm start', () => {
     const again = await run('bash', ['-c', `${curl} --silent --include`]);
     assert.match(again.stdout, /^HTTP\/1\.1 202 /);
     assert.match(dev.output, /webhooks\/try-me -H/, 'a name that needs no thought is shown');
-    const children = await childrenOf(dev.pid);
+    const children = childrenOf(dev.pid);
     assert.ok(children.length >= 3, `Temporal, worker and ingress: ${children.join()}`);
     dev.kill('SIGINT');
     assert.equal(await dev.exitCode, 0);
     await until('all children have gone', () => !children.some(isRunning));
+  });
+
+  test('has a source tried that takes what is not signed, and answers itself', async () => {
+    const config = configWithSources(`
+      hub: github({ secret: 's3cr3t' }),
+      off: github({ secret: env('NO_SUCH_VARIABLE') }),
+      lax: github({ verify: 'none' }),
+      choosy: webhook({ verify: 'none', handler: () => ({ kind: 'preflight' }) }),
+      'try-me': webhook({ verify: 'none' }),
+      source1: webhook({ verify: 'none' }),`).replace(
+      "workflow: 'answer'",
+      "workflow: 'answer', respond: { timeoutMs: 100 }",
+    );
+    await using project = await makeProject({ workflows: ANSWER, config });
+    const dev = project.start();
+    const { stdout } = await run('bash', ['-c', `${await dev.curlLine()} --silent --include`]);
+    assert.match(stdout, /^HTTP\/1\.1 202 /);
+    assert.match(dev.output, /webhooks\/source1 -H/);
+    dev.kill('SIGINT');
+    assert.equal(await dev.exitCode, 0);
+  });
+
+  test('says so when no source takes what is not signed', async () => {
+    const config = configWithSources(`'try-me': github({ secret: 's3cr3t' }),`);
+    await using project = await makeProject({ workflows: ANSWER, config });
+    const dev = project.start();
+    await dev.prints(/^To sign and send a sample: npx nextevent send <source>$/m);
+    assert.doesNotMatch(dev.output, /curl/);
+    const { webhooks = '' } =
+      /^webhooks +(?<webhooks>http:.*)\/webhooks/m.exec(dev.output)?.groups ?? {};
+    const sent = await run(
+      process.execPath,
+      [...NODE_OPTIONS, join(ROOT, 'cli/main.ts'), 'send', 'try-me', '--url', webhooks],
+      { cwd: project.path },
+    );
+    assert.match(sent.stdout, /^202 /);
+    dev.kill('SIGINT');
+    assert.equal(await dev.exitCode, 0);
+  });
+
+  test('says in one sentence that it runs already in this folder, whatever the ports', async () => {
+    await using project = await makeProject({ workflows: ANSWER });
+    const first = project.start();
+    await first.curlLine();
+    const second = project.start();
+    const exits = second.exitCode;
+    assert.equal(await Promise.race([exits, second.curlLine().catch(() => exits)]), 1);
+    assert.equal(
+      second.output,
+      '.nextevent/temporal.db is in use by another Temporal server, because this project runs already: ' +
+        'stop that one, or set TEMPORAL_ADDRESS to its server\n',
+    );
+    const { temporal } = await programsOf(first.pid);
+    first.kill('SIGKILL');
+    await until('its server has gone', () => !isRunning(temporal));
+    const third = project.start();
+    await third.curlLine();
+    third.kill('SIGINT');
+    assert.equal(await third.exitCode, 0);
   });
 
   test('says of an event that nobody wanted why', async () => {
@@ -117,7 +194,7 @@ describe('npm start', () => {
     await using project = await makeProject({ workflows: ANSWER });
     const dev = project.start();
     await dev.curlLine();
-    const children = await childrenOf(dev.pid);
+    const children = childrenOf(dev.pid);
     dev.kill('SIGKILL');
     await dev.exitCode;
     await until('all children have gone', () => !children.some(isRunning));
@@ -127,10 +204,8 @@ describe('npm start', () => {
     await using project = await makeProject({ workflows: ANSWER });
     const dev = project.start();
     await dev.curlLine();
-    const children = await childrenOf(dev.pid);
-    const { stdout } = await run('ps', ['-o', 'pid=,args=', '--ppid', String(dev.pid)]);
-    const worker = stdout.split('\n').find((line) => line.includes('worker/main.ts'));
-    process.kill(Number.parseInt(worker ?? '', 10), 'SIGKILL');
+    const children = childrenOf(dev.pid);
+    process.kill((await programsOf(dev.pid)).worker, 'SIGKILL');
     assert.equal(await dev.exitCode, 1);
     assert.match(dev.output, /^worker ended \(signal SIGKILL\): stopping everything$/m);
     await until('all children have gone', () => !children.some(isRunning));
@@ -214,19 +289,92 @@ describe('npm run dev', () => {
     dev.kill('SIGINT');
     assert.equal(await dev.exitCode, 0);
   });
-});
 
-describe('the worker', () => {
-  test('says in one sentence that Temporal can not be reached', async () => {
-    await using project = await makeProject({ workflows: ANSWER });
-    const worker = project.start({
-      entry: 'worker/main.ts',
-      env: { TEMPORAL_ADDRESS: '127.0.0.1:1' },
-    });
-    assert.equal(await worker.exitCode, 1);
-    assert.match(worker.output, /^Temporal at 127\.0\.0\.1:1 can not be reached: [^\n]+\n$/);
+  test('starts once what did not load at first is mended, wherever it is in the project', async () => {
+    const config = CONFIG.replace('./flows/', './src/flows/');
+    const workflows = ANSWER.replace("'one'", 'WORD');
+    const broken = `import { WORD } from '../../words/word.ts';\nexport async function answer( {`;
+    await using project = await makeProject({ workflows: '', config });
+    await project.write('src/flows/index.ts', broken);
+    const dev = project.start({ args: ['--reload'] });
+    await dev.prints(/ended before it was ready: exit code 1; waiting for a change$/m);
+
+    await project.write(
+      'src/flows/index.ts',
+      `import { WORD } from '../../words/word.ts';\n${workflows}`,
+    );
+    await dev.prints(/^changed: src\/flows\/index\.ts; restarting worker and ingress$/m);
+    await until('it waits again', () => dev.output.split('waiting for a change').length > 2);
+
+    await project.write('words/word.ts', `export const WORD = 'one';`);
+    await dev.prints(/^changed: words\/word\.ts; restarting worker and ingress$/m);
+    const { stdout } = await run('bash', ['-c', `${await dev.curlLine()} --silent`]);
+    const [workflowId] = (JSON.parse(stdout) as { started: [string] }).started;
+    await using connection = await connectTo(dev.temporalAddress);
+    const { workflow } = new Client({ connection });
+    assert.equal(await workflow.getHandle(workflowId).result(), 'one');
+
+    const isBefore = dev.output.length;
+    await project.write('words/word.ts', `export const WORD = 'two';`);
+    await until('all is ready again', () => dev.output.slice(isBefore).includes('\ncurl '));
+    const [curl = ''] = /^curl .*$/m.exec(dev.output.slice(isBefore)) ?? [];
+    const again = await run('bash', ['-c', `${curl} --silent`]);
+    const [nextId] = (JSON.parse(again.stdout) as { started: [string] }).started;
+    assert.equal(await workflow.getHandle(nextId).result(), 'two');
+
+    await Promise.all(
+      ['node_modules/one/index.ts', 'dist/index.js', '.git/index.ts', 'README.md'].map((name) =>
+        project.write(name, ''),
+      ),
+    );
+    await project.write('words/last.ts', '');
+    await dev.prints(/^changed: words\/last\.ts; restarting worker and ingress$/m);
+    assert.doesNotMatch(dev.output, /^changed: .*(?:node_modules|dist|git|README)/m);
+    dev.kill('SIGINT');
+    assert.equal(await dev.exitCode, 0);
+  });
+
+  test('is stopped in order by Ctrl-C during a reload, with an activity that does not end', async () => {
+    await using project = await makeProject({ workflows: RESTING, config: CONFIG_WITH_ACTIVITY });
+    const dev = project.start({ args: ['--reload'] });
+    await run('bash', ['-c', await dev.curlLine()]);
+    await dev.prints(/^the activity rests$/m);
+    const programs = await programsOf(dev.pid);
+    try {
+      await project.write('flows/index.ts', `// A line more.\n${RESTING}`);
+      await dev.prints(/^changed: /m);
+      await until('the ingress has ended', () => !isRunning(programs.ingress));
+      assert.ok(isRunning(programs.worker), 'it waits for its activity');
+
+      dev.kill('SIGINT');
+      const children = new Set(childrenOf(dev.pid));
+      while (isRunning(dev.pid)) {
+        const [hasTemporal, hasWorker] = [programs.temporal, programs.worker].map(isRunning);
+        assert.ok(hasTemporal || !hasWorker, 'Temporal outlives the worker');
+        const later = childrenOf(dev.pid).filter((pid) => !children.has(pid));
+        assert.deepEqual(later, [], 'nothing is started any more');
+      }
+      assert.deepEqual(Object.values(programs).filter(isRunning), [], 'nothing is left');
+    } finally {
+      for (const pid of Object.values(programs).filter(isRunning)) process.kill(pid, 'SIGKILL');
+    }
+    assert.equal(await dev.exitCode, 0);
   });
 });
+
+for (const name of ['worker', 'ingress']) {
+  describe(`the ${name} alone`, () => {
+    test('says in one sentence that Temporal can not be reached', async () => {
+      await using project = await makeProject({ workflows: ANSWER });
+      const program = project.start({
+        entry: `${name}/main.ts`,
+        env: { TEMPORAL_ADDRESS: '127.0.0.1:1' },
+      });
+      assert.equal(await program.exitCode, 1);
+      assert.match(program.output, /^Temporal at 127\.0\.0\.1:1 can not be reached: [^\n]+\n$/);
+    });
+  });
+}
 
 describe('startTemporal', () => {
   test('keeps what it holds over a crash, on the same port', async () => {
@@ -274,77 +422,16 @@ describe('startTemporal', () => {
   });
 });
 
-describe('locateTemporal', () => {
-  let home = '';
-  const inHome = (...path: string[]): string => join(home, ...path);
-
-  before(async () => {
-    home = await mkdtemp(join(tmpdir(), 'nextevent-find-'));
-    await makeExecutable(inHome('path-1', 'temporal'));
-    await makeExecutable(inHome('path-2', 'temporal'));
-    await makeExecutable(inHome('.cache', 'nextevent', 'bin', 'temporal'));
-    await makeExecutable(inHome('xdg', 'nextevent', 'bin', 'temporal'));
-    await mkdir(inHome('folder', 'temporal'), { recursive: true });
-    await mkdir(inHome('text'));
-    await writeFile(inHome('text', 'temporal'), 'not a program');
-  });
-  after(() => rm(home, { recursive: true }));
-
-  const cases: Array<[what: string, path: string[], env: object, found: string[] | undefined]> = [
-    ['the first on the PATH', ['path-1', 'path-2'], {}, ['path-1', 'temporal']],
-    ['the PATH before the cache', ['none', 'path-2'], {}, ['path-2', 'temporal']],
-    ['no folder, no text', ['folder', 'text', 'path-2'], {}, ['path-2', 'temporal']],
-    ['the cache', ['none'], {}, ['.cache', 'nextevent', 'bin', 'temporal']],
-    ['the cache without a PATH', [], {}, ['.cache', 'nextevent', 'bin', 'temporal']],
-    ['XDG_CACHE_HOME', [], { XDG_CACHE_HOME: 'xdg' }, ['xdg', 'nextevent', 'bin', 'temporal']],
-    ['nothing', ['none'], { XDG_CACHE_HOME: 'none' }, undefined],
-  ];
-  for (const [what, path, env, found] of cases) {
-    test(`finds ${what}`, () => {
-      const given = Object.entries(env).map(([name, value]) => [name, inHome(String(value))]);
-      const located = locateTemporal({
-        HOME: home,
-        PATH: path.map((folder) => inHome(folder)).join(':'),
-        ...Object.fromEntries(given),
-      });
-      assert.equal(located, found === undefined ? undefined : inHome(...found));
-    });
-  }
-
-  test('keeps what it could download', async () => {
-    const printed: string[] = [];
-    const found = await findTemporal({
-      env: { XDG_CACHE_HOME: inHome('downloaded'), PATH: '' },
-      print: (line) => printed.push(line),
-      async download({ directory }) {
-        await makeExecutable(join(directory, 'temporal-sdk-typescript'));
-        return join(directory, 'temporal-sdk-typescript');
-      },
-    });
-    const directory = inHome('downloaded', 'nextevent', 'bin');
-    assert.equal(found, join(directory, 'temporal'));
-    assert.deepEqual(await readdir(directory), ['temporal'], 'no traces of how it came there');
-  });
-
-  test('says what to install when there is neither Temporal nor Go', async () => {
-    const printed: string[] = [];
-    const finding = findTemporal({
-      env: { XDG_CACHE_HOME: inHome('empty'), PATH: '' },
-      print: (line) => printed.push(line),
-      download: () => Promise.resolve(undefined),
-    });
-    await assert.rejects(finding, {
-      message:
-        'Temporal can not be built, because Go is not installed: install Go (https://go.dev/dl), ' +
-        'install the Temporal CLI (https://docs.temporal.io/cli), or set TEMPORAL_ADDRESS to a server that runs',
-    });
-    assert.match(printed.join('\n'), /this takes several minutes/);
-  });
-});
-
 function configWithListener(url: string): string {
   const listener = `{ name: 'crm', source: 'source1', url: '${url}' }`;
   return CONFIG.replace('triggers:', `outbound: { listeners: [${listener}] }, triggers:`);
+}
+
+function configWithSources(sources: string): string {
+  return CONFIG.replace(/sources: .*/, `sources: {${sources}},`).replace(
+    'webhook }',
+    'env, github, webhook }',
+  );
 }
 
 interface ProjectOptions {
@@ -364,13 +451,14 @@ async function makeProject({ workflows, config = CONFIG }: ProjectOptions) {
   await mkdir(parent, { recursive: true });
   const { path, ...directory } = await makeDirectory(parent);
   const write = async (name: string, text: string): Promise<void> => {
-    await mkdir(join(path, 'flows'), { recursive: true });
+    await mkdir(join(path, name, '..'), { recursive: true });
     await writeFile(join(path, name), text);
   };
   await write('flows/index.ts', workflows);
   await write('nextevent.config.ts', config);
   const started: Started[] = [];
   return {
+    path,
     write,
     start(options: StartOptions = {}): Started {
       const one = new Started(path, options);
@@ -441,9 +529,24 @@ async function until(what: string, condition: () => boolean): Promise<void> {
   }
 }
 
-async function childrenOf(pid: number): Promise<number[]> {
-  const { stdout } = await run('ps', ['-o', 'pid=', '--ppid', String(pid)]);
-  return stdout.trim().split(/\s+/).map(Number);
+function childrenOf(pid: number): number[] {
+  // If there are none, it prints nothing, and fails.
+  const { stdout } = spawnSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' });
+  return (stdout.match(/\d+/g) ?? []).map(Number);
+}
+
+/** What runs for it. Each has a watchdog besides, whose arguments do not tell of what. */
+async function programsOf(pid: number): Promise<Record<'worker' | 'ingress' | 'temporal', number>> {
+  const { stdout } = await run('ps', ['-o', 'pid=,args=', '--ppid', String(pid)]);
+  const pidOf = (program: string): number => {
+    const line = stdout.split('\n').find((one) => one.includes(program));
+    return Number.parseInt(line ?? assert.fail(`${program} does not run: ${stdout}`), 10);
+  };
+  return {
+    worker: pidOf('worker/main.ts'),
+    ingress: pidOf('ingress/main.ts'),
+    temporal: pidOf('server start-dev'),
+  };
 }
 
 /** One that has ended but was adopted by nobody who asks for it counts as gone. */
@@ -473,10 +576,4 @@ async function listenSomewhere() {
       await once(server, 'close');
     },
   };
-}
-
-async function makeExecutable(path: string): Promise<void> {
-  await mkdir(join(path, '..'), { recursive: true });
-  await writeFile(path, '#!/bin/sh\n');
-  await chmod(path, 0o755);
 }

@@ -29,6 +29,11 @@ export interface WebhookOptions<Data = unknown> extends Partial<HandlerOptions<D
   readonly handler?: Handler<Data>;
 }
 
+/** A source that takes every request, whoever sends it and whatever it says. */
+interface OpenSource extends Source {
+  readonly takes: 'every request';
+}
+
 /**
  * The generic webhook source: every request to `/webhooks/<source>` and below it is an event.
  *
@@ -53,12 +58,19 @@ export function webhook(options: WebhookOptions): Source {
     const handle = createHandling({ ...options, handler }, { kind: 'webhook', eventId });
     return createSource({ kind: 'webhook', scheme: undefined, handle });
   }
-  return {
+  const open: OpenSource = {
     kind: 'webhook',
+    takes: 'every request',
     missing: [],
     receive: async (request) => ({ events: [toWebhookEvent(request, eventId)] }),
     sign: (draft) => draft,
   };
+  return open;
+}
+
+/** Others want a signature, or a request of a certain form, or have a handler that decides. */
+export function isOpen(source: Source): source is OpenSource {
+  return 'takes' in source && source.takes === 'every request';
 }
 
 function toWebhookEvent(request: SourceRequest, place: EventIdPlace | undefined): Event {

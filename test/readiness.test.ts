@@ -1,0 +1,53 @@
+// `/readyz` of an ingress process, which asks a real server.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { SOURCE_TASK_QUEUE } from '../workflows/messages.ts';
+import { startProcess, startServer, until } from './harness.ts';
+
+const CONFIG = fileURLToPath(new URL('kill.config.ts', import.meta.url));
+
+/** That of the configuration. */
+const TASK_QUEUE = 'kill';
+
+describe('an ingress', { timeout: 300_000 }, () => {
+  test('is ready while Temporal answers and workers poll, and says which of them is missing', async () => {
+    await using server = await startServer();
+    const env = {
+      NEXTEVENT_CONFIG: CONFIG,
+      TEMPORAL_ADDRESS: server.address,
+      MANAGEMENT_PORT: '0',
+    };
+    const ingress = await startProcess('ingress', env);
+    const look = async (): Promise<[status: number, answer: unknown]> => {
+      const response = await fetch(`${ingress.url}/readyz`);
+      return [response.status, await response.json()];
+    };
+    try {
+      const missing = [TASK_QUEUE, SOURCE_TASK_QUEUE].map(
+        (taskQueue) => `no worker polls the task queue ${taskQueue}`,
+      );
+      assert.deepEqual(await look(), [503, { status: 'not ready', missing }]);
+
+      const worker = await startProcess('worker', env);
+      try {
+        await until('the ingress is ready', async () => (await look())[0] === 200);
+        assert.deepEqual(await look(), [200, { status: 'ready' }]);
+      } finally {
+        await worker.kill();
+      }
+
+      await server.temporal.kill();
+      const [status, answer] = await look();
+      assert.equal(status, 503);
+      assert.deepEqual(answer, {
+        status: 'not ready',
+        missing: ['Temporal does not answer for namespace default'],
+      });
+    } finally {
+      await ingress.kill();
+    }
+  });
+});
