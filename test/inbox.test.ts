@@ -185,7 +185,7 @@ describe('Inbox', () => {
 });
 
 function newInbox(): Inbox {
-  return new Inbox(() => Promise.resolve());
+  return new Inbox({ isSingle: true, wake: () => true, rest: () => Promise.resolve() });
 }
 
 function inboxHolding(...ids: string[]): Inbox {

@@ -14,6 +14,13 @@ import type { Continuing } from './workflows/turning.ts';
 /** Turns of the event loop, more than lie between an event's signal and the code that gets it. */
 const TURNS = Array.from({ length: 24 }, (_, turn) => turn);
 
+const WHO = {
+  reader: 'one of them',
+  condition: 'what waits for that',
+  chain: 'what waits for something that waits for that',
+  told: 'what waits for a signal',
+};
+
 /** Until then, all that a test brings would have been read, on a slow machine too. */
 const LOST_AFTER_MS = 90_000;
 
@@ -33,10 +40,10 @@ after(async () => {
 });
 
 describe('What one workflow task brings', () => {
-  for (const continuing of ['reader', 'condition', TURNS] as const) {
-    const who = typeof continuing === 'string' ? continuing : 'handler, sooner or later';
+  for (const continuing of ['reader', 'condition', 'chain', 'told', TURNS] as const) {
+    const who = typeof continuing === 'string' ? WHO[continuing] : 'a handler, sooner or later,';
     test(
-      `is read once, if it is for two readers, and a ${who} continues as new`,
+      `is read once, if it is for two readers, and ${who} continues as new`,
       { timeout: LOST_AFTER_MS },
       async () => {
         const kinds: readonly Continuing[] = [continuing].flat();
@@ -47,7 +54,7 @@ describe('What one workflow task brings', () => {
         await inOneTask(async () => {
           for (const handle of handles) {
             await bring(handle, ['one', 0], ['two', 1]);
-            if (typeof continuing !== 'string') await goOn(handle);
+            if (continuing === 'told' || typeof continuing !== 'string') await goOn(handle);
           }
         });
         for (const [index, handle] of handles.entries()) {
@@ -82,6 +89,13 @@ describe('What one workflow task brings', () => {
       },
     );
   }
+});
+
+test('A workflow ends while something waits that nobody waits for', async () => {
+  const handle = await app.start('leaveReader', { source: SOURCE });
+  await untilSubscribed(handle, 1);
+  await goOn(handle);
+  assert.equal(await handle.result(), 'done');
 });
 
 /** Starts workflows that have two subscriptions each. */

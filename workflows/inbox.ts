@@ -15,7 +15,7 @@ import type { Registered } from '../activities/registration.ts';
 import { EventWindow, keyOf } from './event-window.ts';
 import type { Ended, HeldSubscription, InboxState, Wish } from './inbox-state.ts';
 import type { EventBatch, HeldDescription } from './messages.ts';
-import { Turns } from './turns.ts';
+import { Turns, type Going } from './turns.ts';
 import { Waiters, type Waiter } from './waiters.ts';
 
 /** How many events are kept for ids that are not minted yet: what one run can be signalled. */
@@ -36,6 +36,8 @@ interface Unread {
 }
 
 export class Inbox {
+  /** When code goes on with its event. */
+  readonly turns: Turns;
   readonly #held = new Map<SubscriptionId, HeldSubscription>([
     [TRIGGER_SUBSCRIPTION, { id: TRIGGER_SUBSCRIPTION, source: '', filter: '', position: 0 }],
   ]);
@@ -51,13 +53,11 @@ export class Inbox {
   #suspended = false;
   #registering = false;
   #shown: readonly string[] = [];
-  readonly #turns: Turns;
   /** How many signals the run has taken, of any kind. */
   signals = 0;
 
-  /** @param rest - returns when no code of the workflow goes on any more */
-  constructor(rest: () => Promise<void>) {
-    this.#turns = new Turns(rest);
+  constructor(going: Going) {
+    this.turns = new Turns(going);
   }
 
   /** What sources know of. */
@@ -76,15 +76,6 @@ export class Inbox {
   /** The run takes no more: what is unread can be read, and the next run goes on. */
   get suspended(): boolean {
     return this.#suspended;
-  }
-
-  /** Whether code goes on with an event in its turn: not in a run of older code. */
-  get hasTurns(): boolean {
-    return this.#turns.haveBegun;
-  }
-
-  beginTurns(): void {
-    this.#turns.begin();
   }
 
   get isWaiting(): boolean {
@@ -135,7 +126,7 @@ export class Inbox {
 
   /** It is registered with this source. */
   registered(id: SubscriptionId, { source, isSearchable, inTurn }: Registered): void {
-    if (inTurn) this.#turns.begin();
+    if (inTurn) this.turns.begin();
     const held = this.#held.get(id);
     if (held === undefined || source === undefined) return;
     this.#held.set(id, { ...held, resolved: source, ...(isSearchable && { isSearchable }) });
@@ -188,21 +179,20 @@ export class Inbox {
     return unread && toTaken(unread);
   }
 
-  /** Lets it go on with the event: at once, or when its turn has come. */
-  give(event: Event, waiter: Waiter): void {
-    waiter.stop();
-    this.#turns.give(event, waiter);
-  }
-
   wait(waiter: Waiter): void {
     this.#waiters.add(waiter);
   }
 
   /** Whether it has not gone on yet. From now on it gets nothing. */
   leave(waiter: Waiter): boolean {
-    const event = this.#turns.takeBackFrom(waiter);
+    const event = this.turns.takeBackFrom(waiter);
     if (event !== undefined && !this.#giveToWaiter(event)) this.giveBack(event);
     return this.#waiters.delete(waiter) || event !== undefined;
+  }
+
+  /** The code has ended. What still waits would only fail, with nobody to catch it. */
+  dismissWaiters(): void {
+    if (this.turns.haveBegun) this.#waiters.clear();
   }
 
   /** For the next run: continue-as-new was asked for before the waiter could go on with it. */
@@ -212,7 +202,7 @@ export class Inbox {
 
   /** What was not handed over, nobody has read. */
   takeBack(): void {
-    this.#unread = this.#with(this.#turns.takeBack());
+    this.#unread = this.#with(this.turns.takeBack());
   }
 
   /** The run has taken all that it can: who waits for more waits in vain. */
@@ -241,7 +231,7 @@ export class Inbox {
   toState(): InboxState {
     const held = this.held;
     const place = new Map(held.map(({ id }, index) => [id, index]));
-    const waiting = this.#with(this.#turns.events);
+    const waiting = this.#with(this.turns.events);
     const events = [...new Set(waiting.map(({ event }) => event))];
     const eventPlace = new Map(events.map((event, index) => [event, index]));
     place.set(TRIGGER_SUBSCRIPTION, TRIGGER_INDEX);
@@ -267,7 +257,7 @@ export class Inbox {
     const idAt = (index: number): SubscriptionId | readonly [] =>
       index === TRIGGER_INDEX ? TRIGGER_SUBSCRIPTION : (state.held[index]?.id ?? []);
     this.#suspended = state.suspended === true;
-    if (state.inTurn) this.#turns.begin();
+    if (state.inTurn) this.turns.begin();
     this.#position = state.position;
     for (const held of state.held) this.#held.set(held.id, held);
     for (const ended of state.releasing) {
@@ -325,8 +315,10 @@ export class Inbox {
   #giveToWaiter(event: Event): boolean {
     const { subscription: id } = event;
     const waiter = this.#closed || id === undefined ? undefined : this.#waiters.takeFor(id);
-    if (waiter) this.give(event, waiter);
-    return waiter !== undefined;
+    if (waiter === undefined) return false;
+    waiter.stop();
+    this.turns.wake(waiter, event);
+    return true;
   }
 }
 

@@ -35,9 +35,9 @@ import { eventSignal, subscriptionsQuery, type EventBatch, type TriggerBatch } f
 import { registerAgain, release, suspend } from './registration.ts';
 import { onReset } from './reset.ts';
 import { Responses } from './respond.ts';
-import { atRest } from './rest.ts';
 import { isRunFull } from './run-limits.ts';
 import { TaskGuard } from './task-guard.ts';
+import { Task } from './task.ts';
 
 /** The header in which a run leaves its inbox to the next. */
 const INBOX_HEADER = 'nextevent-inbox';
@@ -49,7 +49,8 @@ const METADATA_QUERY = '__temporal_workflow_metadata';
 export const CARRIED_BYTES_MAX = 1.5 * 1024 * 1024;
 
 export function interceptors(): WorkflowInterceptors {
-  const inbox = new Inbox(atRest);
+  const task = new Task();
+  const inbox = new Inbox(task);
   setCurrentInbox(inbox);
   // The handler only makes the SDK hand these signals to interceptors before main runs.
   setHandler(eventSignal, () => {}, { description: 'Events for the subscriptions of this run.' });
@@ -79,7 +80,7 @@ export function interceptors(): WorkflowInterceptors {
       },
     ],
     outbound: [closing(inbox, responses)],
-    internals: [new TaskGuard(), carryOver(inbox, responses)],
+    internals: [new TaskGuard(), carryOver(inbox, { responses, task })],
   };
 }
 
@@ -106,7 +107,10 @@ function stateOf(inbox: Inbox, responses: Responses): InboxState {
   return { ...inbox.toState(), ...(answered && { responses: answered }) };
 }
 
-function carryOver(inbox: Inbox, responses: Responses): WorkflowInternalsInterceptor {
+function carryOver(
+  inbox: Inbox,
+  { responses, task }: { readonly responses: Responses; readonly task: Task },
+): WorkflowInternalsInterceptor {
   let isReset = false;
   onReset(() => {
     isReset = true;
@@ -114,6 +118,7 @@ function carryOver(inbox: Inbox, responses: Responses): WorkflowInternalsInterce
   return {
     activate(input, next) {
       const jobs = input.activation.jobs ?? [];
+      task.begin(jobs);
       const carried = jobs[0]?.initializeWorkflow?.headers?.[INBOX_HEADER];
       if (carried) {
         const state = defaultPayloadConverter.fromPayload<InboxState>(carried);

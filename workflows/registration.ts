@@ -109,6 +109,7 @@ export function release(inbox: Inbox): void {
 
 /** Ends every subscription, because the workflow ends. Bounded in time, and never fails. */
 export async function releaseAll(inbox: Inbox): Promise<void> {
+  inbox.dismissWaiters();
   for (const { id } of inbox.held) inbox.end(id);
   const releasing = inbox.releasing;
   if (releasing.length === 0) return;

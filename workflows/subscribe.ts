@@ -145,7 +145,7 @@ export async function nextEvent<T = unknown>(
   if (ids.has(TRIGGER_SUBSCRIPTION)) beginTurns(inbox);
   const taken = inbox.take(ids);
   if (taken === undefined && inbox.suspended) throw overflow();
-  const waits = taken === undefined ? timeoutMs !== 0 : inbox.hasTurns;
+  const waits = taken === undefined ? timeoutMs !== 0 : !inbox.turns.areOver;
   const event = waits ? await wait(inbox, { ...wanted, taken }) : taken;
   return event && (deriveEvent(event) as Event<T>);
 }

@@ -1,12 +1,22 @@
 // Hands events to the code that reads them, one at a time.
 //
 // Between the moment in which a promise is resolved and that in which the code that waits for it
-// goes on, other code of the same workflow task runs. If it continues as new, the event is with no
-// run: the code that was to have it never goes on. So an event has its turn when all that came with
-// it has come to rest, and what that has woken, too; and the next one when this holds again. What
-// has not had its turn by the time of continue-as-new is for the next run.
+// goes on, other code of the same workflow task can run. If it continues as new, the event is with
+// no run: the code that was to have it never goes on. So while other code may run, an event has its
+// turn when nothing goes on any more; and the next one when this holds again. What has not had its
+// turn by the time of continue-as-new is for the next run.
 
 import type { Event } from '../events/event.ts';
+
+/** What goes on in the workflow task. */
+export interface Going {
+  /** Whether only the code that runs goes on. */
+  readonly isSingle: boolean;
+  /** Code is to go on with an event. Whether nothing else does, or will, before it has come to rest. */
+  wake(): boolean;
+  /** Returns when nothing goes on any more. */
+  rest(): Promise<void>;
+}
 
 /** Who goes on with an event. */
 export interface Reader {
@@ -19,14 +29,13 @@ interface Turn {
 }
 
 export class Turns {
-  readonly #rest: () => Promise<void>;
+  readonly #going: Going;
   readonly #waiting: Turn[] = [];
   #haveBegun = false;
   #isTaking = false;
 
-  /** @param rest - returns when nothing goes on any more */
-  constructor(rest: () => Promise<void>) {
-    this.#rest = rest;
+  constructor(going: Going) {
+    this.#going = going;
   }
 
   /** What has not been handed over yet, oldest first. */
@@ -43,12 +52,20 @@ export class Turns {
     this.#haveBegun = true;
   }
 
+  /** Whether code that runs need not wait for its turn. */
+  get areOver(): boolean {
+    return !this.#haveBegun || (this.#going.isSingle && this.#waiting.length === 0);
+  }
+
+  /** Wakes the reader with the event, when its turn has come. */
+  wake(reader: Reader, event: Event): void {
+    const isSingle = this.#going.wake() && this.#waiting.length === 0;
+    if (!this.#haveBegun || isSingle) reader.goOn(event);
+    else this.queue(reader, event);
+  }
+
   /** Lets the reader go on with the event when its turn has come. */
-  give(event: Event, reader: Reader): void {
-    if (!this.#haveBegun) {
-      reader.goOn(event);
-      return;
-    }
+  queue(reader: Reader, event: Event): void {
     this.#waiting.push({ event, reader });
     if (!this.#isTaking) void this.#take();
   }
@@ -67,8 +84,9 @@ export class Turns {
   async #take(): Promise<void> {
     this.#isTaking = true;
     while (this.#waiting.length > 0) {
-      await this.#rest();
+      await this.#going.rest();
       const turn = this.#waiting.shift();
+      this.#going.wake();
       turn?.reader.goOn(turn.event);
     }
     this.#isTaking = false;

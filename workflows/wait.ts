@@ -25,7 +25,7 @@ export interface Wait {
  * itself; the histories of older code have neither.
  */
 export function beginTurns(inbox: Inbox): void {
-  if (!inbox.hasTurns && patched('in-turn')) inbox.beginTurns();
+  if (!inbox.turns.haveBegun && patched('in-turn')) inbox.turns.begin();
 }
 
 /** Waits for an event, unless the run ends first: then the event is for the next one. */
@@ -54,7 +54,7 @@ function untilGoingOn(inbox: Inbox, wanted: Wait): Promise<Event | undefined> {
           },
         };
         if (taken === undefined) inbox.wait(waiter);
-        else inbox.give(taken, waiter);
+        else inbox.turns.queue(waiter, taken);
         scope.cancelRequested.catch((error: unknown) => {
           if (inbox.leave(waiter)) reject(error);
         });

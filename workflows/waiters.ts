@@ -32,6 +32,11 @@ export class Waiters {
     return this.#waiting.delete(waiter);
   }
 
+  /** They wait in vain, and nobody tells them. */
+  clear(): void {
+    this.#waiting.clear();
+  }
+
   /** The one that has waited longest for it, and waits no more. */
   takeFor(id: SubscriptionId): Waiter | undefined {
     for (const waiter of this.#waiting) {

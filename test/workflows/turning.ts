@@ -3,10 +3,13 @@
 import { CancellationScope, condition, continueAsNew, setHandler } from '@temporalio/workflow';
 import { nextEvent, subscribe, type SubscriptionId } from 'nextevent/workflow';
 
-import { goOnSignal, setStage } from './stage.ts';
+import { goOnSignal, setStage, type Stage } from './stage.ts';
 
-/** Who continues as new: who got an event, a handler after so many turns, or who waits for that. */
-export type Continuing = 'reader' | 'condition' | number;
+/**
+ * Who continues as new: who got an event; who waits for that, directly or by way of another; who waits
+ * for a handler; or the handler itself, after so many turns of the event loop.
+ */
+export type Continuing = 'reader' | 'condition' | 'chain' | 'told' | number;
 
 export interface TurnsInput {
   readonly source: string;
@@ -38,13 +41,25 @@ export async function takeTurns(input: TurnsInput): Promise<readonly string[]> {
     });
   }
   stage.subscribed.push(...ids);
-  const isRead = condition(() => isFirst && continuing === 'condition' && read.length > 0);
   await Promise.race([
     ...reading.map(async (reader) => reader.then(() => new Promise(() => {}))),
-    isRead.then(goOn),
+    isFirst ? untilContinuing(continuing, { read, stage }).then(goOn) : new Promise(() => {}),
     condition(() => read.length === total),
   ]);
   return read;
+}
+
+async function untilContinuing(
+  continuing: Continuing,
+  { read, stage }: { readonly read: readonly string[]; readonly stage: Stage },
+): Promise<void> {
+  if (continuing === 'told') return stage.untilTold(1);
+  const isConditional = continuing === 'condition' || continuing === 'chain';
+  const isRead = condition(() => isConditional && read.length > 0);
+  if (continuing !== 'chain') return isRead;
+  let isChained = false;
+  void isRead.then(() => (isChained = true));
+  return condition(() => isChained);
 }
 
 /** Waits for two at once, and takes back the question that came second. */
@@ -60,6 +75,16 @@ export async function raceInScope({ source }: { source: string }): Promise<reado
     scope.cancel();
   }
   return read;
+}
+
+/** Returns while something waits that nobody waits for. */
+export async function leaveReader({ source }: { source: string }): Promise<string> {
+  const stage = setStage();
+  const id = await subscribe(source);
+  void next(id);
+  stage.subscribed.push(id);
+  await stage.untilTold(1);
+  return 'done';
 }
 
 /** As far from the event as users' own functions bring their code. */

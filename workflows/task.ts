@@ -1,0 +1,80 @@
+// What goes on in a workflow task. Code goes on because a job of the activation wakes it, or a
+// condition; conditions are looked at after each job, and whenever no code can go on any more.
+
+import { CancellationScope, condition } from '@temporalio/workflow';
+import { getActivator } from '@temporalio/workflow/lib/global-attributes.js';
+
+import { eventSignal } from './messages.ts';
+import type { Going } from './turns.ts';
+
+/** More than so many times would take a task too long. What is left then does not wait for rest. */
+const RESTS_PER_TASK_MAX = 2_000;
+
+/** As much of a job of an activation as tells what it is. */
+interface Job {
+  readonly signalWorkflow?: { readonly signalName?: string | null } | null;
+}
+
+export class Task implements Going {
+  /** How many pieces of code were woken, by a job or with an event. */
+  #woken = 0;
+  #rests = 0;
+  #conditions = new Conditions();
+
+  /** Call it before the jobs of an activation are done. */
+  begin(jobs: readonly Job[]): void {
+    // An event that nobody waits for wakes nobody.
+    const others = jobs.filter(({ signalWorkflow: job }) => job?.signalName !== eventSignal.name);
+    this.#woken = others.length;
+    this.#rests = 0;
+    this.#conditions = new Conditions();
+  }
+
+  get isSingle(): boolean {
+    if (this.#rests >= RESTS_PER_TASK_MAX) return true;
+    return this.#woken <= 1 && this.#conditions.areAsBefore();
+  }
+
+  wake(): boolean {
+    this.#woken += 1;
+    return this.isSingle && this.#conditions.areNone;
+  }
+
+  async rest(): Promise<void> {
+    if (this.#rests >= RESTS_PER_TASK_MAX) return;
+    this.#rests += 1;
+    // Out of the jobs, after each of which conditions are looked at.
+    await Promise.resolve();
+    await CancellationScope.nonCancellable(async () => {
+      let before: Conditions;
+      do {
+        before = new Conditions();
+        await nextLook();
+      } while (!before.areAsBefore(1));
+    });
+    this.#conditions = new Conditions();
+    this.#woken = 0;
+  }
+}
+
+/** The conditions that the workflow waits for, at a moment. */
+class Conditions {
+  readonly #blocked = getActivator().blockedConditions.size;
+  readonly #made = getActivator().nextSeqs.condition;
+
+  get areNone(): boolean {
+    return this.#blocked === 0;
+  }
+
+  /** Whether none has come true, or was made, since; but so many that have come true. */
+  areAsBefore(madeByUs = 0): boolean {
+    const { blockedConditions, nextSeqs } = getActivator();
+    return blockedConditions.size === this.#blocked && nextSeqs.condition === this.#made + madeByUs;
+  }
+}
+
+/** Goes on when the conditions are looked at the next time; they are when one is made, too. */
+function nextLook(): Promise<void> {
+  let looks = 0;
+  return condition(() => ++looks > 1);
+}
