@@ -5,10 +5,10 @@ import { after, before, describe, test } from 'node:test';
 
 import type { WorkflowHandleWithFirstExecutionRunId as Handle } from '@temporalio/client';
 
-import { eventSignal, type EventBatch } from '../workflows/messages.ts';
 import { progressOf, startApp, startServer, untilSubscribed } from './harness.ts';
 import type { TestApp, TestServer } from './harness.ts';
 import { goOn } from './observe.ts';
+import { signalEvents } from './signalling.ts';
 import type { Continuing } from './workflows/turning.ts';
 
 /** Turns of the event loop, more than lie between an event's signal and the code that gets it. */
@@ -119,16 +119,8 @@ async function inOneTask(meanwhile: () => Promise<void>): Promise<void> {
   }
 }
 
-/** Signals events as an ingress does, each for one of the subscriptions of the workflow. */
-async function bring(handle: Handle, ...events: Array<[id: string, place: number]>): Promise<void> {
-  const batch: EventBatch = {
-    to: handle.firstExecutionRunId,
-    events: events.map(([id, place]) => ({
-      event: { id, source: SOURCE, type: 'post', time: new Date(0).toISOString(), data: {} },
-      subscriptions: [subscribedBy.get(handle)?.[place] ?? ''],
-    })),
-  };
-  await handle.signal(eventSignal, batch);
+function bring(handle: Handle, ...events: ReadonlyArray<readonly [string, number]>): Promise<void> {
+  return signalEvents(handle, subscribedBy.get(handle) ?? [], events);
 }
 
 async function latestRun(handle: Handle): Promise<string> {

@@ -27,6 +27,7 @@ import { startListener, TO_THIS_MACHINE, toDefinition } from '../listeners.ts';
 import { heldBy, startedBy, startLittleSource, untilDispatched } from '../observe.ts';
 import { startApp, startServer, until, untilReceived, untilSubscribed } from '../harness.ts';
 import { Receiver } from '../receiving.ts';
+import { signalEvents } from '../signalling.ts';
 import { goOnSignal } from '../workflows/stage.ts';
 import { createKeeper } from './keeping.ts';
 
@@ -72,6 +73,7 @@ await recordRelay();
 await recordApproval();
 await recordChain();
 await recordFed();
+await recordTurns();
 await recordTimed();
 await recordCare();
 await recordSegments();
@@ -194,6 +196,22 @@ async function recordFed(): Promise<void> {
   await handle.signal(goOnSignal);
   await handle.result();
   await keepRuns('fed', handle.workflowId);
+}
+
+/** Two events in one task, for two readers, and something that continues as new in between. */
+async function recordTurns(): Promise<void> {
+  const input = { source: 'chained', continuing: 'condition', total: 3 };
+  const handle = await app.start('takeTurns', input);
+  const { subscribed } = await untilSubscribed(handle, 2);
+  await app.stopWorker();
+  await signalEvents(handle, subscribed, [
+    ['one', 0],
+    ['two', 1],
+  ]);
+  await app.startWorker();
+  await signalEvents(handle, subscribed, [['three', 0]]);
+  await handle.result();
+  await keepRuns('turns', handle.workflowId);
 }
 
 /** A wait whose timer has a summary, in a workflow that shows what it subscribes to. */
