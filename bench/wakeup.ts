@@ -39,27 +39,30 @@ interface Settings extends StageSettings {
   readonly rounds: number;
 }
 
+/** What no round was made of has no figures. */
+type Summaries = Readonly<Partial<Record<Kind, Summary>>> & Record<'event' | 'signal', Summary>;
+
 interface Result {
-  readonly resumed: Readonly<Record<Kind, Summary>>;
-  readonly acknowledged: Readonly<Record<Kind, Summary>>;
-  readonly ratios: Readonly<
-    Record<
-      'resume_ratio_p50' | 'resume_ratio_p99' | 'ack_ratio_p50' | 'resume_ratio_100k_to_10',
-      number
-    >
-  >;
+  readonly resumed: Summaries;
+  readonly acknowledged: Summaries;
+  readonly ratios: {
+    readonly resume_ratio_p50: number;
+    readonly resume_ratio_p99: number;
+    readonly ack_ratio_p50: number;
+    readonly resume_ratio_100k_to_10?: number;
+  };
 }
 
 /**
  * Measures with the settings of `npm start`, then with the server's defaults, and prints both.
- * `--subscriptions N` for another number of others than 100,000, `--rounds N` for another number of
- * rounds than 500.
+ * `--subscriptions N` for another number of others than 100,000, with 0 without their source, `--rounds N`
+ * for another number of rounds than 500.
  */
 export async function wakeup(): Promise<void> {
-  const others = numberOption('subscriptions', OTHERS);
+  const others = numberOption('subscriptions', OTHERS, 0);
   const rounds = numberOption('rounds', ROUNDS);
   console.log(
-    `${WORKFLOWS} waiting workflows on one source, and on one with ${others} others; ${rounds} rounds ` +
+    `${WORKFLOWS} waiting workflows on one source${others > 0 ? `, and on one with ${others} others` : ''}; ${rounds} rounds ` +
       `after ${WARM_UP_ROUNDS} to warm up, ${PAUSE_MS} ms of pause after each wake-up; times in ms\n`,
   );
   const tuned = await measure({ tuned: true, others, rounds });
@@ -74,9 +77,10 @@ async function measure({ tuned, others, rounds }: Settings): Promise<Result> {
   const stage = await Stage.start({ tuned });
   const poster = new Poster(1);
   try {
-    await stage.fill(SOURCES.crowded, others);
-    await startWorkflows(stage);
-    const wakeups = new WakeUps(stage, poster);
+    if (others > 0) await stage.fill(SOURCES.crowded, others);
+    const kinds = KINDS.filter((kind) => kind !== 'crowded' || others > 0);
+    await startWorkflows(stage, kinds);
+    const wakeups = new WakeUps(stage, { poster, kinds });
     await wakeups.takeTurns(WARM_UP_ROUNDS);
     return toResult(await wakeups.takeTurns(rounds));
   } finally {
@@ -85,8 +89,8 @@ async function measure({ tuned, others, rounds }: Settings): Promise<Result> {
   }
 }
 
-async function startWorkflows(stage: Stage): Promise<void> {
-  for (const by of KINDS) {
+async function startWorkflows(stage: Stage, kinds: readonly Kind[]): Promise<void> {
+  for (const by of kinds) {
     const inputs = new Map<string, Waiting>();
     for (let workflow = 0; workflow < WORKFLOWS; workflow += 1) {
       const source = by === 'signal' ? undefined : SOURCES[by];
@@ -100,11 +104,16 @@ async function startWorkflows(stage: Stage): Promise<void> {
 class WakeUps {
   readonly #stage: Stage;
   readonly #poster: Poster;
+  readonly #kinds: readonly Kind[];
   #round = 0;
 
-  constructor(stage: Stage, poster: Poster) {
+  constructor(
+    stage: Stage,
+    { poster, kinds }: { readonly poster: Poster; readonly kinds: readonly Kind[] },
+  ) {
     this.#stage = stage;
     this.#poster = poster;
+    this.#kinds = kinds;
   }
 
   /** Wakes one workflow of each kind per round. Who comes first changes. */
@@ -113,8 +122,8 @@ class WakeUps {
     for (let count = 0; count < rounds; count += 1) {
       this.#round += 1;
       const workflow = this.#round % WORKFLOWS;
-      const first = this.#round % KINDS.length;
-      for (const by of [...KINDS.slice(first), ...KINDS.slice(0, first)]) {
+      const first = this.#round % this.#kinds.length;
+      for (const by of [...this.#kinds.slice(first), ...this.#kinds.slice(0, first)]) {
         timings[by].push(await this.#wake({ by, workflow, round: this.#round }));
         await sleep(PAUSE_MS);
       }
@@ -141,10 +150,12 @@ class WakeUps {
 }
 
 function toResult(timings: Readonly<Record<Kind, readonly Timing[]>>): Result {
-  const summaries = (kind: keyof Timing): Record<Kind, Summary> => ({
+  const summaries = (kind: keyof Timing): Summaries => ({
     event: summarise(timings.event.map((timing) => timing[kind])),
-    crowded: summarise(timings.crowded.map((timing) => timing[kind])),
     signal: summarise(timings.signal.map((timing) => timing[kind])),
+    ...(timings.crowded.length > 0 && {
+      crowded: summarise(timings.crowded.map((timing) => timing[kind])),
+    }),
   });
   const resumed = summaries('resumedMs');
   const acknowledged = summaries('acknowledgedMs');
@@ -157,7 +168,9 @@ function toResult(timings: Readonly<Record<Kind, readonly Timing[]>>): Result {
       resume_ratio_p50: round(resumeRatio.p50),
       resume_ratio_p99: round(resumeRatio.p99),
       ack_ratio_p50: round(ackRatio.p50),
-      resume_ratio_100k_to_10: round(ratioOf(resumed.crowded, resumed.event).p50),
+      ...(resumed.crowded && {
+        resume_ratio_100k_to_10: round(ratioOf(resumed.crowded, resumed.event).p50),
+      }),
     },
   };
 }
@@ -166,7 +179,10 @@ function print(settings: string, { resumed, acknowledged }: Result): void {
   console.log(settings);
   console.table({
     'POST to the ingress': toRow(resumed.event, acknowledged.event),
-    '... with many others': toRow(resumed.crowded, acknowledged.crowded),
+    ...(resumed.crowded &&
+      acknowledged.crowded && {
+        '... with many others': toRow(resumed.crowded, acknowledged.crowded),
+      }),
     'client.workflow.signal': toRow(resumed.signal, acknowledged.signal),
     ratio: toRow(
       ratioOf(resumed.event, resumed.signal),
