@@ -150,13 +150,11 @@ class WakeUps {
 }
 
 function toResult(timings: Readonly<Record<Kind, readonly Timing[]>>): Result {
-  const summaries = (kind: keyof Timing): Summaries => ({
-    event: summarise(timings.event.map((timing) => timing[kind])),
-    signal: summarise(timings.signal.map((timing) => timing[kind])),
-    ...(timings.crowded.length > 0 && {
-      crowded: summarise(timings.crowded.map((timing) => timing[kind])),
-    }),
-  });
+  const summaries = (figure: keyof Timing): Summaries => {
+    const of = (kind: Kind): Summary => summarise(timings[kind].map((timing) => timing[figure]));
+    const crowded = timings.crowded.length > 0 && { crowded: of('crowded') };
+    return { event: of('event'), signal: of('signal'), ...crowded };
+  };
   const resumed = summaries('resumedMs');
   const acknowledged = summaries('acknowledgedMs');
   const resumeRatio = ratioOf(resumed.event, resumed.signal);

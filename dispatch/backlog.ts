@@ -2,6 +2,7 @@
 // which orders it against the subscriptions. It needs no worker.
 
 import type { Event } from '../events/event.ts';
+import { countTogether } from '../events/together.ts';
 import type { BacklogEntry } from '../workflows/messages.ts';
 import { Batches } from './batches.ts';
 import { sleep } from './failures.ts';
@@ -42,11 +43,12 @@ export class BacklogWriter {
 
   constructor(source: string, client: SourceClient) {
     this.#bodies = new Batches({
-      count: (waiting) => countTogether(waiting, STORED_MAX, STORED_LENGTH_MAX),
+      count: (waiting) => countTogether(waiting.slice(0, STORED_MAX), lengthOf, STORED_LENGTH_MAX),
       send: (batch) => client.storeEvents(batch.map(({ item }) => item)),
     });
     this.#entries = new Batches({
-      count: (waiting) => countTogether(waiting, ENTRIES_MAX, ENTRIES_LENGTH_MAX),
+      count: (waiting) =>
+        countTogether(waiting.slice(0, ENTRIES_MAX), lengthOf, ENTRIES_LENGTH_MAX),
       everyMs: ENTRIES_EVERY_MS,
       send: async (batch) => {
         const entries = batch.map(({ item }) => item);
@@ -77,19 +79,8 @@ function toSized<T>(item: T): Sized<T> {
   return { item, length: JSON.stringify(item).length };
 }
 
-function countTogether(
-  waiting: ReadonlyArray<Sized<unknown>>,
-  countMax: number,
-  lengthMax: number,
-): number {
-  let count = 0;
-  let sum = 0;
-  for (const { length } of waiting.slice(0, countMax)) {
-    sum += length;
-    if (count > 0 && sum > lengthMax) break;
-    count += 1;
-  }
-  return count;
+function lengthOf({ length }: Sized<unknown>): number {
+  return length;
 }
 
 /** Waits until an event that was durable in the backlog at this time may be acknowledged. */

@@ -6,6 +6,7 @@ import type { Client } from '@temporalio/client';
 
 import type { Event } from '../events/event.ts';
 import type { Subscription } from '../events/subscription.ts';
+import { countTogether } from '../events/together.ts';
 import { eventSignal, type MatchedEvent } from '../workflows/messages.ts';
 import { retrying, toFailureKind } from './failures.ts';
 import { HistoryGuard } from './history-guard.ts';
@@ -115,14 +116,8 @@ function sizeOf(batch: readonly Waiting[]): number {
 }
 
 function takeBatch(lane: Lane): Waiting[] {
-  let sum = 0;
-  let end = 0;
-  for (const { bytes } of lane.waiting) {
-    sum += bytes;
-    if (end > 0 && sum > BATCH_BYTES_MAX) break;
-    end += 1;
-  }
-  return lane.waiting.splice(0, end);
+  const count = countTogether(lane.waiting, ({ bytes }) => bytes, BATCH_BYTES_MAX);
+  return lane.waiting.splice(0, count);
 }
 
 /** With the ids: hundreds of subscriptions of one workflow take more than a small event. */

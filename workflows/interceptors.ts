@@ -10,7 +10,7 @@
 // - Nothing here is `async` before the user's code has ended: these are part of workflow
 //   code, and an extra turn of the event loop would change the order of commands.
 
-import { type Payload } from '@temporalio/common';
+import type { Payload } from '@temporalio/common';
 import {
   defaultPayloadConverter,
   getCurrentDetails,

@@ -1,5 +1,6 @@
 // The events that a source has to dispatch yet, oldest first.
 
+import { countTogether } from '../events/together.ts';
 import type { AcceptRequest, PlacedEntry } from './messages.ts';
 
 export class PlacedBacklog {
@@ -30,14 +31,8 @@ export class PlacedBacklog {
 
   /** The oldest: so many at the most, and about so many bytes of them, or one. */
   oldest(countMax: number, bytesMax: number): readonly PlacedEntry[] {
-    let sum = 0;
-    let end = 0;
-    for (const entry of this.#entries.slice(0, countMax)) {
-      sum += bytesOf(entry);
-      if (end > 0 && sum > bytesMax) break;
-      end += 1;
-    }
-    return this.#entries.slice(0, end);
+    const entries = this.#entries.slice(0, countMax);
+    return entries.slice(0, countTogether(entries, bytesOf, bytesMax));
   }
 
   /** The oldest have been dispatched. */
