@@ -64,6 +64,77 @@ describe('Inbox', () => {
     assert.deepEqual(takeAll(inbox, 'a', 'b'), ['e1']);
   });
 
+  test('gives what came early in its order with what was not read', () => {
+    const inbox = inboxHolding('a');
+    inbox.receive(batchOf(['e1', 'a'], ['e2', 'b'], ['e3', 'a', 'b'], ['e4', 'b'], ['e5', 'a']));
+    inbox.hold(heldAs('b'));
+    assert.deepEqual(takeAll(inbox, 'a', 'b'), ['e1', 'e2', 'e3', 'e3', 'e4', 'e5']);
+    assert.deepEqual(
+      inbox.describe().map(({ received }) => received),
+      [3, 3],
+    );
+  });
+
+  test('... once, and not again', () => {
+    const inbox = inboxHolding('a');
+    inbox.receive(batchOf(['e1', 'a', 'b'], ['e1', 'b'], ['e2', 'b'], ['e2', 'b']));
+    inbox.hold(heldAs('b'));
+    inbox.receive(batchOf(['e1', 'b'], ['e2', 'b'], ['e3', 'b']));
+    assert.deepEqual(takeAll(inbox, 'b'), ['e1', 'e2', 'e3']);
+  });
+
+  test('... but for what was read before the subscription was made', () => {
+    const inbox = inboxHolding('a', 'c');
+    inbox.receive(batchOf(['e1', 'a', 'b', 'c'], ['e2', 'a', 'b'], ['e3', 'b']));
+    readOne(inbox, 'a');
+    inbox.hold(heldAs('b'));
+    inbox.receive(batchOf(['e1', 'b']));
+    assert.deepEqual(takeAll(inbox, 'b'), ['e2', 'e3']);
+  });
+
+  test('... or received by the run before, or has started the workflow', () => {
+    const before = inboxHolding('a');
+    before.receive(batchOf(['e1', 'a'], ['e2', 'a']));
+    const inbox = nextRunOf(before);
+    inbox.feed([eventOf('e0')]);
+    inbox.receive(batchOf(['e0', 'b'], ['e1', 'b'], ['e3', 'a', 'b']));
+    inbox.startedBy(eventOf('e0'));
+    inbox.hold(heldAs('b'));
+    assert.deepEqual(takeAll(inbox, 'b'), ['e3']);
+  });
+
+  test('... also if the other subscription has ended, and nobody has read it', () => {
+    const inbox = inboxHolding('a');
+    inbox.receive(batchOf(['e1', 'a', 'b'], ['e2', 'b']));
+    inbox.end('a');
+    inbox.hold(heldAs('b'));
+    assert.deepEqual(takeAll(inbox, 'b'), ['e1', 'e2']);
+  });
+
+  test('... however many there are', () => {
+    const inbox = inboxHolding('a');
+    const ids = Array.from({ length: WINDOW_EVENTS_MAX + 1_000 }, (_, index) => `e${index}`);
+    inbox.receive(
+      batchOf(...ids.map((id, at): [string, string] => [id, at === 2_000 ? 'a' : 'b'])),
+    );
+    inbox.hold(heldAs('b'));
+    assert.deepEqual(takeAll(inbox, 'a', 'b'), ids);
+  });
+
+  test('... and carries it as one event for two subscriptions', () => {
+    const inbox = inboxHolding('a');
+    inbox.receive(batchOf(['e1', 'a', 'b']));
+    inbox.hold(heldAs('b'));
+    assert.deepEqual([inbox.toState().events.length, inbox.toState().unread.length], [1, 2]);
+  });
+
+  test('... and behind it, and only what is its alone, in the histories of older code', () => {
+    const inbox = inboxHolding('a');
+    inbox.receive(batchOf(['e1', 'a'], ['e2', 'b'], ['e3', 'a', 'b'], ['e4', 'a']));
+    inbox.hold(heldAs('b'), () => false);
+    assert.deepEqual(takeAll(inbox, 'a', 'b'), ['e1', 'e3', 'e4', 'e2']);
+  });
+
   test('hands an arrival to the waiter that waited longest for it', () => {
     const inbox = inboxHolding('a', 'b');
     const given: string[] = [];
@@ -218,6 +289,12 @@ function takeAll(inbox: Inbox, ...ids: string[]): string[] {
   const taken: string[] = [];
   for (let event = inbox.take(wanted); event; event = inbox.take(wanted)) taken.push(event.id);
   return taken;
+}
+
+function readOne(inbox: Inbox, id: string): void {
+  const event = inbox.take(new Set([id]));
+  assert.ok(event);
+  inbox.read(event);
 }
 
 function nextRunOf(inbox: Inbox): Inbox {

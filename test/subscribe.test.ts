@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 
 import { ApplicationFailure } from '@temporalio/common';
 import {
@@ -10,6 +11,7 @@ import {
 import type { ActivityInterceptorsFactory } from '@temporalio/worker';
 import { nextEvent } from 'nextevent/workflow';
 
+import { recordHistory, replayHistories } from '../testing/index.ts';
 import {
   progressOf,
   startApp,
@@ -53,6 +55,8 @@ const SOURCES = [
   'quoted',
   'same-path',
   'other-path',
+  'beside',
+  'read',
   'ended-return',
   'ended-failure',
   'ended-cancellation',
@@ -432,6 +436,47 @@ describe('A subscription', { timeout: 300_000 }, () => {
     assert.deepEqual(await handle.result(), ['meanwhile', 'none']);
     assert.equal(attempts.get('same-path'), 2);
     assert.deepEqual((await heldBy(app.client, 'same-path')).subscriptions, []);
+  });
+
+  test('... in its order with what came for another subscription, also if it is the same', async () => {
+    const handle = await app.start('subscribeInVainBeside', 'beside', [
+      NO_WARM_UP,
+      'has(data.body.json.forBoth)',
+    ]);
+    await until('the registration was heard', () => held.has('beside'));
+    await warmUp(app, 'beside');
+    await deliver(app, 'beside', { forBoth: true }, 'one');
+    await deliver(app, 'beside', {}, 'two');
+    await deliver(app, 'beside', { forBoth: true }, 'three');
+    released.add('beside');
+    assert.deepEqual(await handle.result(), [
+      'one older',
+      'one newer',
+      'two older',
+      'three older',
+      'three newer',
+    ]);
+    assert.equal(attempts.get('beside'), 2);
+    await replayHistories([await recordHistory(handle)], {
+      workflowsPath: fileURLToPath(new URL('workflows/index.ts', import.meta.url)),
+    });
+  });
+
+  test('... but not what was read before the subscription was made', async () => {
+    const handle = await app.start('subscribeInVainBeside', 'read', ['', ''], true);
+    await until('the registration was heard', () => held.has('read'));
+    await warmUp(app, 'read');
+    for (const id of ['one', 'two']) await deliver(app, 'read', {}, id);
+    released.add('read');
+    const came = (await handle.result()) as string[];
+    const ofOlder = came.filter((text) => text.endsWith('older'));
+    const ofNewer = came.filter((text) => text.endsWith('newer'));
+    // The first of all is not among them: it was read, and is told nowhere.
+    assert.deepEqual(ofOlder.slice(-2), ['one older', 'two older']);
+    assert.deepEqual(
+      ofNewer.map((text) => text.replace('newer', 'older')),
+      ofOlder,
+    );
   });
 
   test('... and nothing of another filter, if the task took another path', async () => {

@@ -17,6 +17,8 @@ const KEY_LENGTH = 24;
 export interface Seen {
   readonly position: number;
   readonly takenBy: Set<SubscriptionId>;
+  /** No subscription that is made from now on gets it, also if it came early for that one. */
+  isPast?: true;
 }
 
 export class EventWindow {
@@ -28,6 +30,25 @@ export class EventWindow {
 
   positionOf(event: Event): number {
     return this.find(keyOf(event))?.position ?? 0;
+  }
+
+  /**
+   * Notes that the subscription gets the event, which has this position if it is not known. False if
+   * it has got it before.
+   */
+  admit(event: Event, id: SubscriptionId, position: number): boolean {
+    const key = keyOf(event);
+    const seen = this.find(key) ?? { position, takenBy: new Set() };
+    if (seen.takenBy.has(id)) return false;
+    this.remember(key, seen);
+    seen.takenBy.add(id);
+    return true;
+  }
+
+  /** What an earlier run has received is past, and what the workflow has read. */
+  pass(event: Event): void {
+    const seen = this.find(keyOf(event));
+    if (seen) seen.isPast = true;
   }
 
   remember(key: string, seen: Seen): void {
@@ -48,12 +69,19 @@ export class EventWindow {
     idAt: (index: number) => SubscriptionId | readonly [],
   ): void {
     for (const [key, position, ...held] of window) {
-      this.#seen.set(key, { position, takenBy: new Set(held.flatMap(idAt)) });
+      this.#seen.set(key, { position, takenBy: new Set(held.flatMap(idAt)), isPast: true });
     }
   }
 }
 
+const keys = new WeakMap<Pick<Event, 'source' | 'id'>, string>();
+
 /** The same for the same event, as its source and its id name it. */
-export function keyOf({ source, id }: Pick<Event, 'source' | 'id'>): string {
-  return bytesToHex(sha256(utf8ToBytes(`${source}\0${id}`))).slice(0, KEY_LENGTH);
+export function keyOf(event: Pick<Event, 'source' | 'id'>): string {
+  const known = keys.get(event);
+  if (known !== undefined) return known;
+  const { source, id } = event;
+  const key = bytesToHex(sha256(utf8ToBytes(`${source}\0${id}`))).slice(0, KEY_LENGTH);
+  keys.set(event, key);
+  return key;
 }

@@ -4,7 +4,9 @@
 // over the whole chain of runs. The window remembers the last positions by event, so
 // that an event that comes again (a retry of its sender, of the ingress, or of the
 // backlog) reaches no subscription twice, and so that a subscription never gets an
-// event that its workflow had already received when it subscribed.
+// event that its workflow had already received when it subscribed. Only what comes early,
+// to a task that is executed again before it has made the subscription, is given unless
+// it was read.
 //
 // An event goes to the first waiter that wants it the moment it arrives; it is in
 // the queue only while nobody waits for it.
@@ -12,14 +14,13 @@
 import type { Event } from '../events/event.ts';
 import type { SubscriptionId } from '../events/subscription.ts';
 import type { Registered } from '../activities/registration.ts';
+import { EarlyEvents } from './early-events.ts';
 import { EventWindow, keyOf } from './event-window.ts';
 import type { Ended, HeldSubscription, InboxState, Wish } from './inbox-state.ts';
 import type { EventBatch, HeldDescription } from './messages.ts';
 import { Turns, type Going } from './turns.ts';
+import { merge, placeAll, toTaken, type Placed, type Unread } from './unread.ts';
 import { Waiters, type Waiter } from './waiters.ts';
-
-/** How many events are kept for ids that are not minted yet: what one run can be signalled. */
-export const EARLY_EVENTS_MAX = 10_000;
 
 /**
  * The subscription under which a trigger's further events arrive. Every workflow holds it, and
@@ -29,11 +30,6 @@ export const TRIGGER_SUBSCRIPTION: SubscriptionId = '382d8dcd-de96-8fb5-8e64-aff
 
 /** Its index in what crosses continue-as-new. */
 const TRIGGER_INDEX = -1;
-
-interface Unread {
-  readonly event: Event;
-  readonly id: SubscriptionId;
-}
 
 export class Inbox {
   /** When code goes on with its event. */
@@ -45,8 +41,9 @@ export class Inbox {
   readonly #ended = new Set<SubscriptionId>();
   readonly #window = new EventWindow();
   readonly #waiters = new Waiters();
+  readonly #early = new EarlyEvents();
+  readonly #positionOf = (event: Event): number => this.#window.positionOf(event);
   #unread: Unread[] = [];
-  #early: Unread[] = [];
   #position = 0;
   #carried = 0;
   #closed = false;
@@ -113,15 +110,19 @@ export class Inbox {
         at < this.#carried || unread.id !== TRIGGER_SUBSCRIPTION || keyOf(unread.event) !== key,
     );
     if (!this.#window.find(key)) this.#window.remember(key, { position: 0, takenBy: new Set() });
+    this.#window.pass(event);
   }
 
-  /** Events from now on are for this subscription too, and what came early for it. */
-  hold(subscription: Wish): void {
+  /**
+   * Events from now on are for this subscription too, and what came early for it: in its order with
+   * what is unread, or behind that in the histories of older code, which `keepsOrder` tells.
+   */
+  hold(subscription: Wish, keepsOrder = () => true): void {
     this.#held.set(subscription.id, { ...subscription, position: this.#position });
-    const early = this.#early.filter(({ id }) => id === subscription.id);
+    const early = this.#early.takeFor(subscription.id);
     if (early.length === 0) return;
-    this.#early = this.#early.filter(({ id }) => id !== subscription.id);
-    for (const { event, id } of early) this.#receive(event, id);
+    if (keepsOrder()) this.#insert(early);
+    else for (const { one } of early) this.#receive(one.event, one.id);
   }
 
   /** It is registered with this source. */
@@ -181,6 +182,11 @@ export class Inbox {
 
   wait(waiter: Waiter): void {
     this.#waiters.add(waiter);
+  }
+
+  /** Code goes on with it: no subscription that is made from now on gets it. */
+  read(event: Event): void {
+    this.#window.pass(event);
   }
 
   /** Whether it has not gone on yet. From now on it gets nothing. */
@@ -276,14 +282,11 @@ export class Inbox {
 
   /** What is unread, and these, in the order in which they came. */
   #with(taken: readonly Event[]): Unread[] {
-    const all = [...this.#unread];
-    for (const { subscription: id, ...event } of taken) {
-      if (id === undefined) continue;
-      const position = this.#window.positionOf(event);
-      const later = all.findIndex((unread) => this.#window.positionOf(unread.event) > position);
-      all.splice(later === -1 ? all.length : later, 0, { event, id });
-    }
-    return all;
+    if (taken.length === 0) return [...this.#unread];
+    const added = taken.flatMap(({ subscription: id, ...event }) =>
+      id === undefined ? [] : { one: { event, id }, position: this.#positionOf(event) },
+    );
+    return merge(placeAll(this.#unread, this.#positionOf), added);
   }
 
   #searchable(): readonly string[] {
@@ -293,23 +296,28 @@ export class Inbox {
 
   #receive(event: Event, id: SubscriptionId): void {
     const held = this.#held.get(id);
-    if (held === undefined) {
-      // Not minted yet: a workflow task that is executed again hears its events first.
-      if (!this.#ended.has(id)) this.#early.push({ event, id });
-      if (this.#early.length > EARLY_EVENTS_MAX) this.#early.shift();
-      return;
+    if (held === undefined && this.#ended.has(id)) return;
+    const one = { event, id };
+    const position = this.#window.find(keyOf(event))?.position ?? ++this.#position;
+    if (held === undefined) this.#early.add({ one, position });
+    else if (position > held.position && this.#admit({ one, position })) {
+      if (!this.#giveToWaiter(toTaken(one))) this.#unread.push(one);
     }
-    const key = keyOf(event);
-    const seen = this.#window.find(key) ?? { position: ++this.#position, takenBy: new Set() };
-    if (seen.position <= held.position || seen.takenBy.has(id)) return;
-    this.#window.remember(key, seen);
-    seen.takenBy.add(id);
-    this.#held.set(id, { ...held, received: (held.received ?? 0) + 1 });
-    this.#offer({ event, id });
   }
 
-  #offer(unread: Unread): void {
-    if (!this.#giveToWaiter(toTaken(unread))) this.#unread.push(unread);
+  /** Takes in what came early, but for what is past. */
+  #insert(early: readonly Placed[]): void {
+    const unread = placeAll(this.#unread, this.#positionOf);
+    const fresh = early.filter(({ one }) => !this.#window.find(keyOf(one.event))?.isPast);
+    const admitted = fresh.filter((placed) => this.#admit(placed));
+    this.#unread = merge(unread, admitted);
+  }
+
+  #admit({ one: { event, id }, position }: Placed): boolean {
+    if (!this.#window.admit(event, id, position)) return false;
+    const held = this.#held.get(id);
+    if (held) this.#held.set(id, { ...held, received: (held.received ?? 0) + 1 });
+    return true;
   }
 
   #giveToWaiter(event: Event): boolean {
@@ -320,10 +328,6 @@ export class Inbox {
     this.turns.wake(waiter, event);
     return true;
   }
-}
-
-function toTaken({ event, id }: Unread): Event {
-  return { ...event, subscription: id };
 }
 
 function toEnded({ id, source, resolved }: HeldSubscription): Ended {

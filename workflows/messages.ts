@@ -24,7 +24,7 @@ export function storedEventWorkflowId({ source, id }: Pick<Event, 'source' | 'id
   return `nextevent/event/${source}/${id}`;
 }
 
-/** The workflow whose inputs are events that came to the backlog of their source together. */
+/** The workflow whose inputs are events that came to the backlog of their source together, or again. */
 export function storedEventsWorkflowId(source: string, key: string): string {
   return `nextevent/events/${source}/${key}`;
 }
@@ -134,7 +134,7 @@ export interface BacklogEntry {
   readonly eventId: string;
   /** The workflow whose input is the event, if it is not that of `storedEventWorkflowId`. */
   readonly storedIn?: string;
-  /** The workflow that has it and others as its inputs. */
+  /** The workflow that has it among its inputs. */
   readonly storedAmong?: string;
   /** The version up to which every match has already taken the event; 0 if none was tried. */
   readonly after: number;

@@ -2,7 +2,7 @@
 
 import { ActivityFailure, CancelledFailure, type Duration } from '@temporalio/common';
 import { msToNumber } from '@temporalio/common/lib/time.js';
-import { CancellationScope, isCancellation, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, patched, workflowInfo } from '@temporalio/workflow';
 
 import type { Event } from '../events/event.ts';
 import type { SubscriptionId } from '../events/subscription.ts';
@@ -65,7 +65,7 @@ export interface NextEventOptions {
  *
  * Returns once the subscription is durable. An event that is posted after that is kept for
  * it, however long it takes until `nextEvent` asks; one that was acknowledged before the call
- * never is, nor one that this workflow had already received or was started by.
+ * never is, nor one that this workflow had already read or was started by.
  *
  * The subscription lasts until `unsubscribe`, or until the workflow ends. Continue-as-new
  * carries it, with what is unread, to the next run.
@@ -86,7 +86,7 @@ export async function subscribe(source: string, filter = ''): Promise<Subscripti
   const inbox = currentInbox();
   if (inbox.suspended) throw overflow();
   const id = mintSubscriptionId(source, filter);
-  inbox.hold({ id, source, filter });
+  inbox.hold({ id, source, filter }, () => patched('early-in-order'));
   try {
     inbox.registered(id, await register({ id, source, filter }));
     showSources(inbox);
@@ -147,7 +147,9 @@ export async function nextEvent<T = unknown>(
   if (taken === undefined && inbox.suspended) throw overflow();
   const waits = taken === undefined ? timeoutMs !== 0 : !inbox.turns.areOver;
   const event = waits ? await wait(inbox, { ...wanted, taken }) : taken;
-  return event && (deriveEvent(event) as Event<T>);
+  if (event === undefined) return undefined;
+  inbox.read(event);
+  return deriveEvent(event) as Event<T>;
 }
 
 /**

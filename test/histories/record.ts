@@ -24,7 +24,7 @@ import {
 } from '../../workflows/listener-messages.ts';
 import { fill } from '../filling.ts';
 import { startListener, TO_THIS_MACHINE, toDefinition } from '../listeners.ts';
-import { heldBy, startedBy, startLittleSource, untilDispatched } from '../observe.ts';
+import { deliver, heldBy, startedBy, startLittleSource, untilDispatched } from '../observe.ts';
 import { startApp, startServer, until, untilReceived, untilSubscribed } from '../harness.ts';
 import { Receiver } from '../receiving.ts';
 import { signalEvents } from '../signalling.ts';
@@ -33,6 +33,8 @@ import { createKeeper } from './keeping.ts';
 
 /** So that a sweep is in the histories of sources. */
 const SWEEP_MS = 3_000;
+
+const early = { attempts: 0, isHeard: false, isReleased: false };
 
 const server = await startServer();
 const { keep, keepRuns } = createKeeper(server.client);
@@ -50,7 +52,17 @@ for (const [source, signalsPerRun] of [
   });
 }
 const app = await startApp(server, {
-  sources: ['recorded', 'chained', 'orders', 'approvals', 'fed', 'cared', 'segmented', 'out'],
+  sources: ['recorded', 'chained', 'orders', 'approvals', 'fed', 'cared', 'segmented', 'out', 'early'],
+  activities: {
+    async nextAttempt() {
+      early.attempts += 1;
+      return early.attempts;
+    },
+    async hold() {
+      early.isHeard = true;
+      await until('it is released', () => early.isReleased);
+    },
+  },
   outbound: TO_THIS_MACHINE,
   triggers: [
     {
@@ -74,6 +86,7 @@ await recordApproval();
 await recordChain();
 await recordFed();
 await recordTurns();
+await recordEarly();
 await recordTimed();
 await recordCare();
 await recordSegments();
@@ -212,6 +225,16 @@ async function recordTurns(): Promise<void> {
   await signalEvents(handle, subscribed, [['three', 0]]);
   await handle.result();
   await keepRuns('turns', handle.workflowId);
+}
+
+/** A task that is executed again, and hears what came for the subscription that it makes. */
+async function recordEarly(): Promise<void> {
+  const handle = await app.start('subscribeInVainBeside', 'early', ['', 'data.body.json.early']);
+  await until('the registration was heard', () => early.isHeard);
+  for (const id of ['one', 'two']) await deliver(app, 'early', { early: true }, id);
+  early.isReleased = true;
+  await handle.result();
+  await keep('early', handle.workflowId);
 }
 
 /** A wait whose timer has a summary, in a workflow that shows what it subscribes to. */

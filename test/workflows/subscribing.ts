@@ -9,8 +9,9 @@ import {
   setDefaultQueryHandler,
   setDefaultSignalHandler,
   setWorkflowOptions,
+  sleep,
 } from '@temporalio/workflow';
-import { cel, nextEvent, subscribe, unsubscribe } from 'nextevent/workflow';
+import { cel, events, nextEvent, subscribe, unsubscribe } from 'nextevent/workflow';
 
 import type { Event, SubscriptionId } from 'nextevent/workflow';
 
@@ -225,4 +226,32 @@ export async function subscribeInVain(name: string, filters: [string, string]): 
   const late = await nextEvent(id, { timeout: 0 });
   await unsubscribe(id);
   return [event.id, late?.id ?? 'none'];
+}
+
+/**
+ * The same beside a subscription that it has already. Tells what came, and for which; a timer for each
+ * that came for the newer one is in its history.
+ */
+export async function subscribeInVainBeside(
+  name: string,
+  filters: string[],
+  readsFirst = false,
+): Promise<string[]> {
+  const [older, newer] = filters;
+  const first = await subscribe(name, older);
+  await sleep(1);
+  const attempt = await nextAttempt(name);
+  // What was there before the second one was made, it must not get.
+  if (readsFirst) await nextEvent(first, { timeout: 0 });
+  const second = await subscribe(name, newer);
+  if (attempt === 1) {
+    await hold(name);
+    throw new Error('on purpose: the task is executed again');
+  }
+  const came: string[] = [];
+  for await (const event of events(first, second, { timeout: 0 })) {
+    came.push(`${event.id} ${event.subscription === first ? 'older' : 'newer'}`);
+    if (event.subscription === second) await sleep(1);
+  }
+  return came;
 }
