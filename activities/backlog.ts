@@ -8,7 +8,7 @@
 
 import { Context, heartbeat } from '@temporalio/activity';
 
-import { retrying } from '../dispatch/failures.ts';
+import { retrying, unlessGone } from '../dispatch/failures.ts';
 import type { Lanes } from '../dispatch/lanes.ts';
 import { Misses } from '../dispatch/misses.ts';
 import { sharesOf, type Known, type PlacedEvent, type Share } from '../dispatch/shares.ts';
@@ -98,7 +98,7 @@ class Attempt {
   readonly #onTheirWay = new Set<number>();
   #gone: SubscriptionId[] = [];
   /** By the workflows that have them. */
-  #loaded: ReadonlyMap<string, Promise<readonly Event[]>> = new Map();
+  #loaded: ReadonlyMap<string, Promise<readonly Event[] | undefined>> = new Map();
 
   constructor(source: string, deps: BacklogDeps) {
     this.#source = source;
@@ -109,7 +109,12 @@ class Attempt {
     const misses = new Misses(this.#source, { client: this.#deps.client, upTo: known.version });
     while (this.#progress.done < entries.length) {
       const from = this.#progress.done;
-      let events = await this.#load(entries.slice(from, from + EVENTS_AT_ONCE));
+      const loaded = await this.#load(entries.slice(from, from + EVENTS_AT_ONCE));
+      const begin = loaded.findIndex((found) => found !== undefined);
+      const lost = begin === -1 ? loaded.length : begin;
+      if (lost > 0) this.#skip(entries.slice(from, from + lost));
+      const end = loaded.indexOf(undefined, lost);
+      let events = loaded.slice(lost, end === -1 ? undefined : end).flatMap((found) => found ?? []);
       while (events.length > 0) {
         const { done, begun, upTo } = this.#progress;
         const part = await sharesOf(known, events, { events: begun, upTo });
@@ -131,7 +136,8 @@ class Attempt {
     this.#ended.abort();
   }
 
-  async #load(entries: readonly PlacedEntry[]): Promise<PlacedEvent[]> {
+  /** `undefined` stands for what was deleted. */
+  async #load(entries: readonly PlacedEntry[]): Promise<ReadonlyArray<PlacedEvent | undefined>> {
     const stores = [...new Set(entries.map((entry) => this.#storeOf(entry)))];
     const loading = stores.map((workflowId) => [workflowId, this.#loadStore(workflowId)] as const);
     // The next entries may be in the last of them, too.
@@ -139,8 +145,8 @@ class Attempt {
     return Promise.all(
       entries.map(async (entry) => {
         const events = await this.#loadStore(this.#storeOf(entry));
-        const [first] = events;
-        const event = entry.storedAmong ? events.find(({ id }) => id === entry.eventId) : first;
+        if (events === undefined) return undefined;
+        const event = entry.storedAmong ? events.find(({ id }) => id === entry.eventId) : events[0];
         if (event === undefined)
           throw new Error(`event ${entry.eventId} is not where it was stored`);
         return { entry, event };
@@ -148,14 +154,24 @@ class Attempt {
     );
   }
 
+  /** Nothing is won if all that follow wait for what nobody has any more. */
+  #skip(lost: readonly PlacedEntry[]): void {
+    this.#progress = { done: this.#progress.done + lost.length, begun: 0, upTo: 0 };
+    for (const entry of lost) {
+      const store = this.#storeOf(entry);
+      console.error(`event ${entry.eventId} is lost: ${store}, which had it, was deleted`);
+    }
+  }
+
   #storeOf({ eventId, storedIn, storedAmong }: PlacedEntry): string {
     return storedAmong ?? storedIn ?? storedEventWorkflowId({ source: this.#source, id: eventId });
   }
 
-  #loadStore(workflowId: string): Promise<readonly Event[]> {
+  /** `undefined` if it was deleted. */
+  #loadStore(workflowId: string): Promise<readonly Event[] | undefined> {
     const { client } = this.#deps;
     const loaded = this.#loaded.get(workflowId);
-    return loaded ?? retrying(CALL_MS_MAX, () => client.loadEvents(workflowId));
+    return loaded ?? unlessGone(() => retrying(CALL_MS_MAX, () => client.loadEvents(workflowId)));
   }
 
   /** Those that come in the order of their places, as long as this is the attempt that counts. */

@@ -87,7 +87,7 @@ export function createCareActivities({ client, subscribers, runs }: CareDeps) {
 
     /**
      * What the run before held: first its state, then its backlog in parts. Nothing if there was
-     * no run before.
+     * no run before, or it was deleted.
      */
     async nexteventRecover({ source, skip, previousRunId }: RecoverRequest): Promise<Recovered> {
       const { runId = '' } = Context.current().info.workflowExecution ?? {};

@@ -9,13 +9,15 @@ import { Source } from '../workflows/source-state.ts';
 import type { BacklogRequest } from './backlog.ts';
 import type { DropRequest, MergeRequest, SegmentRequest } from './segments.ts';
 
-/** The state that a run had at its end. */
+/** The state that a run had at its end; `undefined` if it was deleted. */
 export async function recoverSource(
   runs: SourceRuns,
   source: string,
   runId: string,
 ): Promise<SourceState | undefined> {
-  const { recovered, previousRunId } = replaySource(await runs.changes(source, runId));
+  const changes = await runs.changes(source, runId);
+  if (changes.length === 0) return undefined;
+  const { recovered, previousRunId } = replaySource(changes);
   // It was terminated before it knew what the one before it had held.
   if (recovered.isRecovering) {
     const before = previousRunId ?? (await runs.before(source, runId));

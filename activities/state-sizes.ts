@@ -70,7 +70,9 @@ export class StateSizes {
       throw new Error(`source "${source}" takes no more signals until it has a worker`);
     }
     const { stateBytes: bytes = 0, hotBytes = bytes, unindexed = 0 } = description?.memo ?? {};
-    return { size: { bytes, hotBytes, unindexed }, readAt };
+    // One that has ended moves nothing until a registration starts it again.
+    const isEnded = description?.isOpen === false;
+    return { size: { bytes, hotBytes: isEnded ? 0 : hotBytes, unindexed }, readAt };
   }
 }
 

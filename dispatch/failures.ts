@@ -15,7 +15,7 @@ import { UnavailableError } from './errors.ts';
  */
 export type FailureKind = 'gone' | 'refused' | 'overloaded' | 'retry';
 
-const GRPC = { INVALID_ARGUMENT: 3, NOT_FOUND: 5, RESOURCE_EXHAUSTED: 8, FAILED_PRECONDITION: 9 };
+const GRPC = { INVALID_ARGUMENT: 3, NOT_FOUND: 5, RESOURCE_EXHAUSTED: 8 };
 
 const EXHAUSTED_TYPE = 'temporal.api.errordetails.v1.ResourceExhaustedFailure';
 const NO_NAMESPACE_TYPE = 'temporal.api.errordetails.v1.NamespaceNotFoundFailure';
@@ -31,7 +31,6 @@ export function toFailureKind(error: unknown): FailureKind {
     case GRPC.NOT_FOUND:
       return isNamespace(cause) ? 'retry' : 'gone';
     case GRPC.INVALID_ARGUMENT:
-    case GRPC.FAILED_PRECONDITION:
       return 'refused';
     case GRPC.RESOURCE_EXHAUSTED:
       return isBusyWorkflow(cause) ? 'retry' : 'overloaded';
@@ -78,6 +77,23 @@ export async function retrying<T>(forMs: number, call: () => Promise<T>): Promis
       if (isFinal || performance.now() + waitMs > deadline) throw error;
       await sleep(isOverloaded ? OVERLOADED_MS_MIN + Math.random() * OVERLOADED_MS_MIN : waitMs);
     }
+  }
+}
+
+/** How often it is looked for something before it is believed that there is none. */
+const GONE_LOOKS = 5;
+const GONE_LOOK_MS = 1_000;
+
+/** What the call gives; `undefined` if there is none, also when it is looked for again. */
+export async function unlessGone<T>(call: () => Promise<T>): Promise<T | undefined> {
+  for (let look = 1; ; look += 1) {
+    try {
+      return await call();
+    } catch (error) {
+      if (toFailureKind(error) !== 'gone') throw error;
+    }
+    if (look === GONE_LOOKS) return undefined;
+    await sleep(GONE_LOOK_MS);
   }
 }
 

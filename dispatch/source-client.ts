@@ -59,8 +59,8 @@ export const RUN_EVENTS_MAX = 7_000;
 /** ... or at so many bytes; what is dispatched from it is in the history a second time. */
 export const RUN_BYTES_MAX = 16 * 1024 * 1024;
 
-/** For so long after it was seen that there is no such source, whoever starts it says so. */
-const ABSENT_MS_MAX = 5_000;
+/** For so long after it was seen that there is no such source, or none any more, its start says so. */
+const SEEN_MS_MAX = 5_000;
 
 /** What a source workflow shows without a worker. */
 export interface SourceDescription {
@@ -77,13 +77,15 @@ export interface SourceDescription {
   readonly memo: SourceMemo | undefined;
 }
 
-/** Starts a workflow, or finds that it was started before. Durable once it returns. */
-export async function startOnce(start: () => Promise<unknown>): Promise<void> {
-  await retrying(CALL_MS_MAX, async () => {
+/** Durable once it returns: true if it has started a workflow, false if there was one before. */
+export async function startOnce(start: () => Promise<unknown>): Promise<boolean> {
+  return retrying(CALL_MS_MAX, async () => {
     try {
       await start();
+      return true;
     } catch (error) {
-      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+      throw error;
     }
   });
 }
@@ -91,10 +93,8 @@ export async function startOnce(start: () => Promise<unknown>): Promise<void> {
 export class SourceClient {
   readonly segments: SegmentClient;
   readonly #client: Client;
-  /** When it was seen last that there is no such source. */
-  readonly #absentAt = new Map<string, number>();
-  /** The last run of a source that was seen to have ended. */
-  readonly #endedRun = new Map<string, string>();
+  /** When a source was seen not to run, and its last run; without one there is no such source. */
+  readonly #stopped = new Map<string, { readonly at: number; readonly runId?: string }>();
 
   constructor(client: Client) {
     this.#client = client;
@@ -128,32 +128,31 @@ export class SourceClient {
         this.#client.workflow.start(SOURCE_WORKFLOW_TYPE, this.#startOptions(source)),
       ),
     );
-    this.#started(source);
+    this.#stopped.delete(source);
   }
 
   /** Reads its mutable state: strongly consistent, with no worker. `undefined`: there is none. */
   async describe(source: string): Promise<SourceDescription | undefined> {
     const described = await describeExecution(this.#client, sourceWorkflowId(source));
     if (described === undefined) {
-      this.#absentAt.set(source, performance.now());
+      this.#stopped.set(source, { at: performance.now() });
       return undefined;
     }
     const { workflowExecutionInfo: info, pendingWorkflowTask } = described;
     const { loadedDataConverter } = this.#client.options;
     const runId = info?.execution?.runId ?? '';
     const isOpen = isOpenStatus(info?.status);
-    this.#absentAt.delete(source);
-    if (isOpen) this.#endedRun.delete(source);
-    else this.#endedRun.set(source, runId);
+    if (isOpen) this.#stopped.delete(source);
+    else this.#stopped.set(source, { at: performance.now(), runId });
+    // The server goes on to show the task of a run that somebody has terminated.
+    const pending = isOpen ? pendingWorkflowTask : undefined;
     return {
       runId,
       isRunning: info?.status === RUNNING,
       isOpen,
-      isPending: Boolean(pendingWorkflowTask),
-      pendingSince: pendingWorkflowTask
-        ? optionalTsToMs(
-            pendingWorkflowTask.originalScheduledTime ?? pendingWorkflowTask.scheduledTime,
-          )
+      isPending: Boolean(pending),
+      pendingSince: pending
+        ? optionalTsToMs(pending.originalScheduledTime ?? pending.scheduledTime)
         : undefined,
       hasRoom:
         Number(info?.historyLength ?? 0) < RUN_EVENTS_MAX &&
@@ -174,25 +173,17 @@ export class SourceClient {
   }
 
   /**
-   * Stores the bodies of events of one source in a workflow. That of one event has its id: again
-   * with the same id keeps the first.
+   * Stores the bodies of events of one source in a workflow: that of one event in one that has its
+   * id. If there is one, also of a start whose answer was lost, another one is made: the server may be
+   * about to delete the first.
    */
   async storeEvents(events: readonly Event[]): Promise<Pick<BacklogEntry, 'storedAmong'>> {
     const [first] = events;
     if (first === undefined) return {};
-    const among =
-      events.length > 1 ? storedEventsWorkflowId(first.source, randomUUID()) : undefined;
-    await startOnce(() =>
-      this.#attempt(() =>
-        this.#client.workflow.start(STORED_EVENT_WORKFLOW_TYPE, {
-          workflowId: among ?? storedEventWorkflowId(first),
-          taskQueue: SOURCE_TASK_QUEUE,
-          args: [...events],
-          workflowIdReusePolicy: 'REJECT_DUPLICATE',
-        }),
-      ),
-    );
-    return among === undefined ? {} : { storedAmong: among };
+    if (events.length === 1 && (await this.#store(storedEventWorkflowId(first), events))) return {};
+    const storedAmong = storedEventsWorkflowId(first.source, randomUUID());
+    await this.#store(storedAmong, events);
+    return { storedAmong };
   }
 
   /** The events that a workflow has as its arguments. */
@@ -209,6 +200,19 @@ export class SourceClient {
     return events.map((event) => deriveEvent(event as Event));
   }
 
+  #store(workflowId: string, events: readonly Event[]): Promise<boolean> {
+    return startOnce(() =>
+      this.#attempt(() =>
+        this.#client.workflow.start(STORED_EVENT_WORKFLOW_TYPE, {
+          workflowId,
+          taskQueue: SOURCE_TASK_QUEUE,
+          args: [...events],
+          workflowIdReusePolicy: 'REJECT_DUPLICATE',
+        }),
+      ),
+    );
+  }
+
   #signal<T>(source: string, signal: SignalDefinition<[T]>, argument: T): Promise<void> {
     // With a start always: a plain signal that comes while the next run of a source is held
     // back schedules no workflow task, and nobody could see that there is something new.
@@ -218,20 +222,16 @@ export class SourceClient {
         signal: signal as SignalDefinition<unknown[]>,
         signalArgs: [argument],
       });
-      this.#started(source);
+      this.#stopped.delete(source);
     });
   }
 
-  /** What was seen of it before says nothing any more. */
-  #started(source: string): void {
-    this.#absentAt.delete(source);
-    this.#endedRun.delete(source);
-  }
-
   #startOptions(source: string) {
-    const absentAt = this.#absentAt.get(source) ?? Number.NEGATIVE_INFINITY;
-    const isFirst = performance.now() - absentAt < ABSENT_MS_MAX;
-    const previousRunId = this.#endedRun.get(source);
+    const seen = this.#stopped.get(source);
+    // Another may have run and ended since it was seen.
+    const stopped = seen && performance.now() - seen.at < SEEN_MS_MAX ? seen : undefined;
+    const previousRunId = stopped?.runId;
+    const isFirst = stopped !== undefined && previousRunId === undefined;
     return {
       workflowId: sourceWorkflowId(source),
       taskQueue: SOURCE_TASK_QUEUE,

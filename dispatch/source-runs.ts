@@ -3,7 +3,9 @@ import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-wor
 import proto from '@temporalio/proto';
 
 import { sourceWorkflowId } from '../workflows/messages.ts';
+import { unlessGone } from './failures.ts';
 
+type HistoryEvent = proto.temporal.api.history.v1.IHistoryEvent;
 type Payloads = Parameters<typeof decodeArrayFromPayloads>[1];
 
 /** Something that changed a source, as its history has it. */
@@ -52,33 +54,39 @@ export class SourceRuns {
     return last && this.lastOf(source, last.runId);
   }
 
-  /** The last run of the chain that this run belongs to. */
+  /** The last run of the chain that this run belongs to, of those that were not deleted. */
   async lastOf(source: string, runId: string): Promise<string> {
-    const workflowId = sourceWorkflowId(source);
+    let last = runId;
     for (let current = runId; ;) {
-      const handle = this.#client.workflow.getHandle(workflowId, current);
-      const { events } = await handle.fetchHistory();
-      const continued = events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes;
-      if (!continued?.newExecutionRunId) return current;
+      const events = await this.#historyOf(source, current);
+      if (events === undefined) return last;
+      last = current;
+      const continued = events.at(-1)?.workflowExecutionContinuedAsNewEventAttributes;
+      if (!continued?.newExecutionRunId) return last;
       current = continued.newExecutionRunId;
     }
   }
 
-  /** What has changed the source in this run, oldest first. */
+  /** What has changed the source in this run, oldest first. Nothing, if the run was deleted. */
   async changes(source: string, runId: string): Promise<SourceChange[]> {
-    const handle = this.#client.workflow.getHandle(sourceWorkflowId(source), runId);
-    const { events } = await handle.fetchHistory();
     const changes: SourceChange[] = [];
-    for (const event of events ?? []) {
+    for (const event of (await this.#historyOf(source, runId)) ?? []) {
       const change = await this.#toChange(event);
       if (change !== undefined) changes.push(change);
     }
     return changes;
   }
 
-  async #toChange(
-    event: proto.temporal.api.history.v1.IHistoryEvent,
-  ): Promise<SourceChange | undefined> {
+  /** `undefined` if the run was deleted: by somebody, or because it ended so long ago. */
+  async #historyOf(source: string, runId: string): Promise<readonly HistoryEvent[] | undefined> {
+    const handle = this.#client.workflow.getHandle(sourceWorkflowId(source), runId);
+    const history = await unlessGone(() => handle.fetchHistory());
+    if (history !== undefined) return history.events ?? [];
+    console.error(`what ${handle.workflowId} held is lost: its run ${runId} was deleted`);
+    return undefined;
+  }
+
+  async #toChange(event: HistoryEvent): Promise<SourceChange | undefined> {
     const at = Number(event.eventTime?.seconds ?? 0) * 1_000;
     const started = event.workflowExecutionStartedEventAttributes;
     if (started) {

@@ -86,9 +86,9 @@ export class Triggers {
     return workflowId;
   }
 
-  #start(trigger: Trigger, workflowId: string, event: Event): Promise<void> {
+  async #start(trigger: Trigger, workflowId: string, event: Event): Promise<void> {
     const { workflow, taskQueue } = trigger;
-    return startOnce(() =>
+    await startOnce(() =>
       this.#client.connection.withDeadline(Date.now() + ATTEMPT_MS_MAX, () =>
         this.#client.workflow.start(workflow, {
           workflowId,

@@ -373,6 +373,7 @@ describe('A failed call', () => {
     ['no such workflow', grpcError(CODE.NOT_FOUND), 'gone'],
     ['no such namespace', grpcError(CODE.NOT_FOUND, noNamespace()), 'retry'],
     ['too many signals', grpcError(CODE.INVALID_ARGUMENT), 'refused'],
+    ['a namespace that is active elsewhere', grpcError(CODE.FAILED_PRECONDITION), 'retry'],
     ['no connection', grpcError(CODE.UNAVAILABLE), 'retry'],
     ['one that the SDK has wrapped', new Error('failed', { cause: overloaded() }), 'overloaded'],
     ['an error of another kind', new Error('failed'), 'retry'],

@@ -33,6 +33,16 @@ test('a source with much on its way to segments has to be asked again', async ()
   await assert.rejects(register('busy'), /^Error: source "busy" has to move what it holds/);
 });
 
+test('... but not if somebody has terminated it: a registration starts it again', async () => {
+  await startSource('ended', { stateBytes: HOT_BYTES_MAX, hotBytes: HOT_BYTES_MAX });
+  await server.client.workflow.getHandle(sourceWorkflowId('ended')).terminate();
+  const client = new SourceClient(server.client);
+  const described = await client.describe('ended');
+  assert.deepEqual([described?.isOpen, described?.isPending], [false, false]);
+  await register('ended');
+  assert.equal((await client.describe('ended'))?.isOpen, true);
+});
+
 test('a source with as many filters as it can that no index serves takes others, and those again', async () => {
   await startSource('scanned', { stateBytes: 0, hotBytes: 0, unindexed: UNINDEXED_COST_MAX });
   await assert.rejects(register('scanned', 'data.amount > 10'), {

@@ -15,7 +15,13 @@ import type { Event } from '../events/event.ts';
 /** How long a workflow may take no signal. */
 export const STUCK_MS = 200;
 
-export const CODE = { INVALID_ARGUMENT: 3, NOT_FOUND: 5, RESOURCE_EXHAUSTED: 8, UNAVAILABLE: 14 };
+export const CODE = {
+  INVALID_ARGUMENT: 3,
+  NOT_FOUND: 5,
+  RESOURCE_EXHAUSTED: 8,
+  FAILED_PRECONDITION: 9,
+  UNAVAILABLE: 14,
+};
 
 const { RESOURCE_EXHAUSTED_CAUSE_BUSY_WORKFLOW, RESOURCE_EXHAUSTED_CAUSE_RPS_LIMIT } =
   proto.temporal.api.enums.v1.ResourceExhaustedCause;
