@@ -4,13 +4,11 @@
 // - lost: acknowledged; posted after the subscription was held; matched; acknowledged before the
 //   subscription's end could begin; and not received. Or it has a trigger, and started nothing.
 // - duplicated: received by one subscription more than once, or a trigger's workflow started twice.
-// - reordered: B was posted after A of the same source was acknowledged, one subscription has
-//   received both, and B came before A; or two subscriptions of one workflow have, of which the one
-//   that got A was held when A was posted. A must be there by the request that was acknowledged: one
-//   that was not answered may be carried out any time later, and then brings A once more, to
-//   subscriptions that are newer than A.
-// - early: as reordered, to two subscriptions of which the one that got A was not known to be held
-//   when A was posted. No fault: A was kept for it until its `subscribe` returned, and stands there.
+// - reordered: B was posted after A of the same source was acknowledged, one workflow has received
+//   both, by one subscription or two, and B came before A. If the one that got A was not known to be
+//   held when A was posted, A must be there by the request that was acknowledged: one that was not
+//   answered may be carried out any time later, and then brings A once more, to subscriptions that
+//   are newer than A.
 // - leaked: in a source's snapshot, of a workflow that has ended.
 // - unexpected: received though it was never posted, does not match, or was acknowledged, at the
 //   first attempt, before the workflow was told to subscribe.
@@ -30,7 +28,6 @@ export interface Findings {
   readonly lost: readonly Lost[];
   readonly duplicated: readonly Duplicated[];
   readonly reordered: readonly Reordered[];
-  readonly early: readonly Reordered[];
   readonly leaked: readonly RegisteredSubscription[];
   readonly unexpected: readonly Receipt[];
   /** How many receipts and starts were due: a run in which nothing was due proves nothing. */
@@ -54,8 +51,6 @@ export interface Reordered {
   readonly second: PostedEvent;
   /** The subscription that got the first too late. */
   readonly by: SubscriptionId;
-  /** Another subscription got the second, and this one was not known to be held yet. */
-  readonly isEarly: boolean;
 }
 
 export function check(records: Records): Findings {
@@ -69,9 +64,6 @@ export function check(records: Records): Findings {
     records.events.filter((event) => isDue(event, by)).map((event) => ({ event, by })),
   );
   const starts = startsOf(records);
-  const inversions = records.subscribers.flatMap((subscriber) =>
-    inversionsIn(subscriber.received, { events, held }),
-  );
   return {
     expected: due.length + starts.length,
     lost: [
@@ -88,8 +80,9 @@ export function check(records: Records): Findings {
         by.runIds.slice(1).map(() => ({ event: event.id, by: by.workflowId })),
       ),
     ],
-    reordered: inversions.filter(({ isEarly }) => !isEarly),
-    early: inversions.filter(({ isEarly }) => isEarly),
+    reordered: records.subscribers.flatMap((subscriber) =>
+      inversionsIn(subscriber.received, { events, held }),
+    ),
     leaked: records.registered.filter(({ isRunning }) => !isRunning),
     unexpected: receipts.filter(({ event: id, subscription }) => {
       const event = events.get(id);
@@ -152,7 +145,7 @@ interface Known {
 
 /** Every receipt that came after one that was posted once it was acknowledged. */
 function inversionsIn(receipts: readonly Receipt[], { events, held }: Known): Reordered[] {
-  // The receipt that was posted last, of each source and of each subscription.
+  // The receipt that was posted last, of each source.
   const latest = new Map<string, PostedEvent>();
   const seen = new Set<string>();
   const inversions: Reordered[] = [];
@@ -163,17 +156,13 @@ function inversionsIn(receipts: readonly Receipt[], { events, held }: Known): Re
     seen.add(toKey(receipt));
     const by = held.get(receipt.subscription);
     const wasHeld = by !== undefined && by.heldAt < event.postedAt;
-    const ofSame = latest.get(receipt.subscription);
-    const ofAny = latest.get(event.source);
     const acknowledgedAt = event.acknowledgedAt ?? Number.POSITIVE_INFINITY;
-    const isAfter = (later: PostedEvent | undefined): later is PostedEvent =>
-      later !== undefined && acknowledgedAt < later.postedAt && (wasHeld || event.attempts === 1);
-    const found = { first: event, by: receipt.subscription };
-    if (isAfter(ofSame)) inversions.push({ ...found, second: ofSame, isEarly: false });
-    else if (isAfter(ofAny)) inversions.push({ ...found, second: ofAny, isEarly: !wasHeld });
-    for (const key of [receipt.subscription, event.source]) {
-      if ((latest.get(key)?.postedAt ?? 0) < event.postedAt) latest.set(key, event);
+    const second = latest.get(event.source);
+    const isLate = second !== undefined && acknowledgedAt < second.postedAt;
+    if (isLate && (wasHeld || event.attempts === 1)) {
+      inversions.push({ first: event, second, by: receipt.subscription });
     }
+    if ((second?.postedAt ?? 0) < event.postedAt) latest.set(event.source, event);
   }
   return inversions;
 }

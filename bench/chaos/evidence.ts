@@ -20,10 +20,9 @@ export function toEvidence({ findings, records, unsettled }: ChaosResult): strin
     ...unsettled.map((what) => `unsettled: waited in vain for ${what}`),
     ...findings.lost.map((lost) => `lost: ${describeLost(lost, records)}`),
     ...findings.duplicated.map(({ event, by }) => `duplicated: ${event} came again to ${of(by)}`),
-    ...[...findings.reordered, ...findings.early].map(
-      ({ first, second, by, isEarly }) =>
-        `${isEarly ? 'early, and no fault' : 'reordered'}: ${describeEvent(first)} came after ` +
-        `${describeEvent(second)}, to ${of(by)}`,
+    ...findings.reordered.map(
+      ({ first, second, by }) =>
+        `reordered: ${describeEvent(first)} came after ${describeEvent(second)}, to ${of(by)}`,
     ),
     ...findings.leaked.map(
       ({ id, source, filter, workflowId, firstRunId }) =>

@@ -111,6 +111,8 @@ class ChaosRun {
     });
     const living = Promise.all(places.map((place) => place.run()));
     living.catch(() => {});
+    // What comes before anybody holds a subscription is due to nobody.
+    await Promise.race([living, Promise.all(places.map(({ begun }) => begun))]);
     const [blows] = await Promise.all([
       dealBlows(
         planBlows(

@@ -51,6 +51,9 @@ interface Told {
 /** One place, and everybody who has had it. */
 export class SubscriberPlace {
   readonly chains: Chain[] = [];
+  /** Its first workflow holds what it was told to. */
+  readonly begun: Promise<void>;
+  #begin = (): void => {};
   readonly #number: number;
   readonly #deps: SubscriberDeps;
   readonly #random: Random;
@@ -63,6 +66,7 @@ export class SubscriberPlace {
     this.#number = number;
     this.#deps = deps;
     this.#random = random;
+    this.begun = new Promise((resolve) => (this.#begin = resolve));
   }
 
   /** What its workflow did not do, if it waits for it still. */
@@ -104,6 +108,7 @@ export class SubscriberPlace {
     const chain = await this.#start(wanted);
     const held = new Map<SubscriptionId, Wanted>();
     await this.#untilHeld(chain, held, { count: wanted.length, toldAt });
+    this.#begin();
     let runs = 0;
     for (;;) {
       await this.#pause();
