@@ -8,7 +8,14 @@ import { BacklogWriter } from '../dispatch/backlog.ts';
 import { RUN_EVENTS_MAX, SourceClient } from '../dispatch/source-client.ts';
 import { sideBySide } from '../dispatch/side-by-side.ts';
 import { sourceWorkflowId } from '../workflows/messages.ts';
-import { post, postUntilAccepted, startServer, startUncached, type TestServer } from './harness.ts';
+import {
+  post,
+  postUntilAccepted,
+  startApp,
+  startServer,
+  startUncached,
+  type TestServer,
+} from './harness.ts';
 import { leaveAlone } from './observe.ts';
 import { receivedBy, startCollecting } from './received.ts';
 import { eventOf } from './trouble.ts';
@@ -27,7 +34,7 @@ describe('Without a worker', () => {
   after(() => server.stop());
 
   test('a source takes 6,000 events, and all of them arrive', async () => {
-    const app = await startUncached(server, { sources: ['many'] });
+    const app = await startApp(server, { sources: ['many'] });
     try {
       const collecting = await startCollecting(app, [['many', 'data.body.json.n >= 0']]);
       await leaveAlone(app, 'many');
@@ -47,7 +54,7 @@ describe('Without a worker', () => {
   });
 
   test('it takes 300 bodies of 500 KiB, and all of them arrive', async () => {
-    const app = await startUncached(server, { sources: ['large'] });
+    const app = await startApp(server, { sources: ['large'] });
     try {
       // Each gets as much as one run can hold.
       const collecting = await Promise.all(

@@ -21,7 +21,7 @@ import { resultOf } from './received.ts';
 import type { Received } from './workflows/listening.ts';
 
 /** How many workflows want an event that goes to them by way of the backlog. */
-const MASSES = 1_000;
+const MASSES = 600;
 
 /** How long the way of the worker to Temporal is then, so that it is killed on its way to them. */
 const LONG_TRIP_MS = 250;
