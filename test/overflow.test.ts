@@ -16,7 +16,6 @@ import {
   progressOf,
   startApp,
   startServer,
-  startUncached,
   until,
   untilSubscribed,
   type TestApp,
@@ -105,7 +104,7 @@ describe('A subscriber that does not read', () => {
   });
 
   test('and has no worker is sent no more than it survives; what it misses is counted', async () => {
-    const app = await startUncached(server, { sources: ['unattended'] });
+    const app = await startApp(server, { sources: ['unattended'] });
     try {
       const hoarding = await app.start('hoard', { source: 'unattended', received: [] });
       await untilSubscribed(hoarding, 1);
