@@ -1,4 +1,5 @@
 import type { SourceClient } from '../dispatch/source-client.ts';
+import type { SubscriptionId } from '../events/subscription.ts';
 
 /** How much a source may hold, in bytes: every ingress has all of it in memory. */
 export const STATE_BYTES_MAX = 512 * 1024 * 1024;
@@ -15,6 +16,9 @@ const READING_MS_MAX = 1_000;
 /** ... and while too much waits: it is less soon. */
 const FULL_READING_MS_MAX = 100;
 
+/** How many registrations are remembered, for an attempt that is made again. */
+const ADDED_MAX = 10_000;
+
 /** About how large a source is. */
 export interface StateSize {
   /** Of all that it holds. */
@@ -25,6 +29,9 @@ export interface StateSize {
   readonly unindexed: number;
 }
 
+/** What a registration adds to it. */
+export type Cost = Pick<StateSize, 'bytes' | 'unindexed'>;
+
 interface Reading {
   size: StateSize;
   readonly readAt: number;
@@ -34,16 +41,17 @@ interface Reading {
 export class StateSizes {
   readonly #client: SourceClient;
   readonly #readings = new Map<string, Promise<Reading>>();
+  readonly #added = new Set<SubscriptionId>();
 
   constructor(client: SourceClient) {
     this.#client = client;
   }
 
-  /** With what has been added since it was read. */
-  async of(source: string): Promise<StateSize> {
+  /** With what has been added since it was read, which was not before this time. */
+  async of(source: string, notBefore = 0): Promise<StateSize> {
     let reading = this.#readings.get(source);
     const known = await reading?.catch(() => undefined);
-    if (known === undefined || isOld(known)) {
+    if (known === undefined || isOld(known) || known.readAt < notBefore) {
       // Whoever came first while this one waited has begun the next reading.
       if (this.#readings.get(source) === reading) this.#readings.set(source, this.#read(source));
       reading = this.#readings.get(source);
@@ -51,15 +59,25 @@ export class StateSizes {
     return (await reading)?.size ?? EMPTY;
   }
 
+  /** Whether it was counted, and may be in what was read since. */
+  hasAdded(id: SubscriptionId): boolean {
+    return this.#added.has(id);
+  }
+
   /** Counts what is about to be added. */
-  async add(source: string, bytes: number, unindexed: number): Promise<void> {
+  async add(source: string, id: SubscriptionId, cost: Cost): Promise<void> {
+    this.#added.add(id);
+    for (const oldest of this.#added) {
+      if (this.#added.size <= ADDED_MAX) break;
+      this.#added.delete(oldest);
+    }
     const reading = await this.#readings.get(source);
     if (reading === undefined) return;
     const { size } = reading;
     reading.size = {
-      bytes: size.bytes + bytes,
-      hotBytes: size.hotBytes + bytes,
-      unindexed: size.unindexed + unindexed,
+      bytes: size.bytes + cost.bytes,
+      hotBytes: size.hotBytes + cost.bytes,
+      unindexed: size.unindexed + cost.unindexed,
     };
   }
 

@@ -27,9 +27,17 @@ function isOwn({ details, todo }) {
 }
 
 function* describe({ name, file, line, details: { error } }) {
-  const why = error?.cause?.stack ?? error?.cause ?? error?.message ?? error;
-  const text = `not ok: ${name} (${file}:${line})\n${String(why)}`;
+  const text = [`not ok: ${name} (${file}:${line})`, ...reasonsOf(error)].join('\n');
   for (const message of text.split('\n')) {
     yield { type: 'test:diagnostic', data: { nesting: 0, message } };
+  }
+}
+
+/** What was thrown, and what had caused it: a failed update of a workflow says no more itself. */
+function* reasonsOf(error) {
+  const thrown = error?.cause ?? error?.message ?? error;
+  yield String(thrown?.stack ?? thrown);
+  for (let cause = thrown?.cause; cause !== undefined; cause = cause?.cause) {
+    yield `caused by ${String(cause?.stack ?? cause)}`;
   }
 }

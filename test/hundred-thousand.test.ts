@@ -85,7 +85,9 @@ test('a source of a hundred thousand wakes who subscribes, through ingresses old
         await client.unregister(SOURCE, [randomUUID()]);
       }
       await until('it has continued as new', async () => {
-        if ((await source.describe()).runId !== runId) return true;
+        const described = await client.describe(SOURCE);
+        if (described === undefined || described.isPending) return false;
+        if (described.runId !== runId) return true;
         // A run that had only just begun ends no sooner than with its next signal.
         await client.unregister(SOURCE, [randomUUID()]);
         return false;

@@ -64,7 +64,7 @@ test(`of ${LISTENERS} listeners ${DEAD} have dead receivers, and the others are 
   }
   const living: TestListener[] = [];
   await sideBySide(Array.from({ length: LISTENERS - DEAD }).keys(), 32, async (place) => {
-    const filter = 'data.body.json.all';
+    const filter = "data.body.json.to == 'all'";
     const url = `${receiver.url}/${place}`;
     living.push(
       await beginListener(app, { sources: ['crowd'], url, filter, timeoutMs: TIMEOUT_MS }),
@@ -74,10 +74,10 @@ test(`of ${LISTENERS} listeners ${DEAD} have dead receivers, and the others are 
   const madeAt = performance.now();
   t.diagnostic(`${LISTENERS} listeners made in ${Math.round(madeAt - startedAt)} ms`);
 
-  for (let n = 0; n < STUCK; n += 1) await deliver(app, 'crowd', { all: false, n });
+  for (let n = 0; n < STUCK; n += 1) await deliver(app, 'crowd', { to: 'nobody', n });
   await until('the dead ones have what they can', () => stuck >= 7 * 10);
   const postedAt = performance.now();
-  await app.post('crowd', { all: true }, 'all');
+  await app.post('crowd', { to: 'all' }, 'all');
   const wanted = LISTENERS - DEAD;
   await until('all others have it', () => receiver.received.length >= wanted);
   const tookMs = Math.max(...receiver.received.map(({ at }) => at)) - postedAt;

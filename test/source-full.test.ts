@@ -17,6 +17,10 @@ import { startApp, startServer, until, untilSubscribed, type TestServer } from '
 /** How many registrations are in one signal: under the 2 MiB that a signal may have. */
 const REGISTRATIONS = 200;
 
+/** A filter that counts its steps, and what it costs: so few are enough that all stay in memory. */
+const SLOW_FILTER = "data.text.matches('a+')";
+const SLOW_FILTER_COST = 10;
+
 let server: TestServer;
 before(async () => {
   server = await startServer();
@@ -52,6 +56,32 @@ test('a source with as many filters as it can that no index serves takes others,
   });
   await register('scanned', "data.id == 'A-1' && data.amount > 10");
   await registering().nexteventRegisterAgain([requestFor('scanned', 'data.amount > 10')]);
+});
+
+test('... and who is refused is one more than it holds: not who has a place, nor for who has left', async () => {
+  const app = await startApp(server, { sources: ['left'] });
+  try {
+    const client = new SourceClient(app.client);
+    const activities = registering();
+    const subscribing = () => requestFor('left', SLOW_FILTER);
+    const first = subscribing();
+    await activities.nexteventRegister(first);
+    for (let cost = 2 * SLOW_FILTER_COST; cost <= UNINDEXED_COST_MAX; cost += SLOW_FILTER_COST) {
+      await activities.nexteventRegister(subscribing());
+    }
+    const refused = { type: 'UnindexedFilterQuotaError' };
+    await untilUnindexed(client, 'left', UNINDEXED_COST_MAX);
+    await assert.rejects(activities.nexteventRegister(subscribing()), refused);
+    // An attempt that is made again, because the answer to the one before was lost.
+    await activities.nexteventRegister(first);
+    await client.unregister('left', [first.id]);
+    await untilUnindexed(client, 'left', UNINDEXED_COST_MAX - SLOW_FILTER_COST);
+    await activities.nexteventRegister(subscribing());
+    await untilUnindexed(client, 'left', UNINDEXED_COST_MAX);
+    await assert.rejects(activities.nexteventRegister(subscribing()), refused);
+  } finally {
+    await app.stop();
+  }
 });
 
 test('what filters cost that no index serves is counted', async () => {
@@ -94,6 +124,14 @@ test('who subscribes while a source moves what it holds gets what is posted afte
     await app.stop();
   }
 });
+
+/** Waits until it tells that its filters cost so much. */
+function untilUnindexed(client: SourceClient, source: string, cost: number) {
+  return until(`the filters of ${source} cost ${cost}`, async () => {
+    const described = await client.describe(source).catch(() => undefined);
+    return described?.memo?.unindexed === cost;
+  });
+}
 
 /** One that no worker has told yet how large it really is. */
 async function startSource(source: string, bytes: Record<string, number>): Promise<void> {
