@@ -62,19 +62,21 @@ test('... and who is refused is one more than it holds: not who has a place, nor
   const app = await startApp(server, { sources: ['left'] });
   try {
     const client = new SourceClient(app.client);
-    const activities = registering();
     const subscribing = () => requestFor('left', SLOW_FILTER);
-    const first = subscribing();
-    await activities.nexteventRegister(first);
-    for (let cost = 2 * SLOW_FILTER_COST; cost <= UNINDEXED_COST_MAX; cost += SLOW_FILTER_COST) {
-      await activities.nexteventRegister(subscribing());
-    }
+    const others = Array.from({ length: UNINDEXED_COST_MAX / SLOW_FILTER_COST - 1 }, subscribing);
+    const filling = registering();
+    for (const request of others) await filling.nexteventRegister(request);
+    await untilUnindexed(client, 'left', UNINDEXED_COST_MAX - SLOW_FILTER_COST);
+    // It reads the source anew.
+    const activities = registering();
+    const last = subscribing();
+    await activities.nexteventRegister(last);
     const refused = { type: 'UnindexedFilterQuotaError' };
     await untilUnindexed(client, 'left', UNINDEXED_COST_MAX);
     await assert.rejects(activities.nexteventRegister(subscribing()), refused);
     // An attempt that is made again, because the answer to the one before was lost.
-    await activities.nexteventRegister(first);
-    await client.unregister('left', [first.id]);
+    await activities.nexteventRegister(last);
+    await client.unregister('left', [last.id]);
     await untilUnindexed(client, 'left', UNINDEXED_COST_MAX - SLOW_FILTER_COST);
     await activities.nexteventRegister(subscribing());
     await untilUnindexed(client, 'left', UNINDEXED_COST_MAX);
