@@ -13,7 +13,6 @@ import {
 } from '@temporalio/worker';
 
 import { ConfigError } from '../config/errors.ts';
-import { bundleOnce } from './bundle-cache.ts';
 
 const EXTENSION = extname(import.meta.url);
 
@@ -102,7 +101,9 @@ export function bundleListenerWorkflows(): Promise<WorkflowBundleWithSourceMap> 
 }
 
 function bundle(options: BundleOptions): Promise<WorkflowBundleWithSourceMap> {
-  // What the bundler has to tell is about its own doings, unless it fails: then it throws.
-  const logger = { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} };
-  return bundleOnce(options, (noted) => bundleWorkflowCode({ ...noted, logger }));
+  return bundleWorkflowCode({
+    ...options,
+    // What the bundler has to tell is about its own doings, unless it fails: then it throws.
+    logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} },
+  });
 }
