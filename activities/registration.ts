@@ -10,13 +10,7 @@ import {
 } from '../events/filter-access.ts';
 import { compileFilter } from '../events/filter.ts';
 import type { Registration, SubscriptionId } from '../events/subscription.ts';
-import {
-  HOT_BYTES_MAX,
-  STATE_BYTES_MAX,
-  type Cost,
-  type StateSize,
-  type StateSizes,
-} from './state-sizes.ts';
+import { HOT_BYTES_MAX, STATE_BYTES_MAX, type StateSizes } from './state-sizes.ts';
 
 export interface RegistrationRequest extends Registration {
   /** A source, or a trigger that stands for its source. */
@@ -110,44 +104,31 @@ interface Admitted {
 
 /**
  * Counts what is about to be registered, if its source has room for it. An attempt that is made again
- * is counted once: the one before may have registered it.
+ * counts once, and is not refused: the one before may have registered it.
  */
 async function admit(
   sizes: StateSizes,
   request: RegistrationRequest,
   { source, registration }: Admitted,
 ): Promise<void> {
-  if (sizes.hasAdded(registration.id)) return;
-  const cost = {
-    bytes: JSON.stringify(registration).length,
-    unindexed: registration.unindexed ?? 0,
-  };
-  const askedAt = performance.now();
-  const about = await sizes.of(source);
-  // What ended in the meantime counts no more, and to be refused is for good.
-  const size = refusalOf(about, cost) === undefined ? about : await sizes.of(source, askedAt);
-  const refusal = refusalOf(size, cost);
-  if (refusal === 'unindexed') {
+  const isAgain = sizes.hasAdded(registration.id);
+  const bytes = isAgain ? 0 : JSON.stringify(registration).length;
+  const unindexed = isAgain ? 0 : (registration.unindexed ?? 0);
+  const size = await sizes.of(source);
+  if (unindexed > 0 && size.unindexed + unindexed > UNINDEXED_COST_MAX) {
     refusing(request, () => {
       throw new UnindexedFilterQuotaError(source);
     });
   }
-  if (refusal === 'bytes') {
+  if (bytes > 0 && size.bytes + bytes > STATE_BYTES_MAX) {
     const message = `source "${source}" holds ${size.bytes} bytes, at most ${STATE_BYTES_MAX}`;
     throw ApplicationFailure.nonRetryable(message, 'SourceFullError');
   }
   // It is tried again until there is room.
-  if (size.hotBytes + cost.bytes > HOT_BYTES_MAX) {
+  if (size.hotBytes + bytes > HOT_BYTES_MAX) {
     throw new Error(`source "${source}" has to move what it holds to a segment first`);
   }
-  await sizes.add(source, registration.id, cost);
-}
-
-/** Of what there would be too much. */
-function refusalOf(size: StateSize, cost: Cost): keyof Cost | undefined {
-  const isScanned = cost.unindexed > 0;
-  if (isScanned && size.unindexed + cost.unindexed > UNINDEXED_COST_MAX) return 'unindexed';
-  return size.bytes + cost.bytes > STATE_BYTES_MAX ? 'bytes' : undefined;
+  if (!isAgain) await sizes.add(source, registration.id, { bytes, unindexed });
 }
 
 /** With what its filter costs every event. One that was accepted once stays accepted. */

@@ -30,7 +30,7 @@ export interface StateSize {
 }
 
 /** What a registration adds to it. */
-export type Cost = Pick<StateSize, 'bytes' | 'unindexed'>;
+type Cost = Pick<StateSize, 'bytes' | 'unindexed'>;
 
 interface Reading {
   size: StateSize;
@@ -47,11 +47,11 @@ export class StateSizes {
     this.#client = client;
   }
 
-  /** With what has been added since it was read, which was not before this time. */
-  async of(source: string, notBefore = 0): Promise<StateSize> {
+  /** With what has been added since it was read. */
+  async of(source: string): Promise<StateSize> {
     let reading = this.#readings.get(source);
     const known = await reading?.catch(() => undefined);
-    if (known === undefined || isOld(known) || known.readAt < notBefore) {
+    if (known === undefined || isOld(known)) {
       // Whoever came first while this one waited has begun the next reading.
       if (this.#readings.get(source) === reading) this.#readings.set(source, this.#read(source));
       reading = this.#readings.get(source);
