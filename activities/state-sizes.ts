@@ -67,10 +67,8 @@ export class StateSizes {
   /** Counts what is about to be added. */
   async add(source: string, id: SubscriptionId, cost: Cost): Promise<void> {
     this.#added.add(id);
-    for (const oldest of this.#added) {
-      if (this.#added.size <= ADDED_MAX) break;
-      this.#added.delete(oldest);
-    }
+    const [oldest = id] = this.#added;
+    if (this.#added.size > ADDED_MAX) this.#added.delete(oldest);
     const reading = await this.#readings.get(source);
     if (reading === undefined) return;
     const { size } = reading;
