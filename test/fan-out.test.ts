@@ -24,7 +24,7 @@ import {
 } from './harness.ts';
 import { farFrom } from './far.ts';
 import { SIGNALS_PER_RUN } from '../workflows/source.ts';
-import { historyOf, NO_WARM_UP, warmUp } from './observe.ts';
+import { historyOf, NO_WARM_UP, untilNextRun, warmUp } from './observe.ts';
 
 const { EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED: SIGNALED } = proto.temporal.api.enums.v1.EventType;
 
@@ -121,14 +121,7 @@ describe('An event', { timeout: 300_000 }, () => {
       const ids = Array.from({ length: SIGNALS_AT_ONCE }, () => randomUUID());
       await Promise.all(ids.map((id) => client.unregister(source, [id])));
     }
-    const described = await until('it has taken them all, and continued as new', async () => {
-      const found = await client.describe(source).catch(() => undefined);
-      if (found === undefined || found.isPending) return undefined;
-      if (found.runId !== runId) return found;
-      // A run that had only just begun ends no sooner than with its next signal.
-      await client.unregister(source, [randomUUID()]);
-      return undefined;
-    });
+    const described = await untilNextRun(client, source, runId);
     assert.ok(described.isRunning, 'its source was ended');
     assert.ok((described.memo?.version ?? 0) >= 10_000 + SIGNALS_PER_RUN);
     assert.ok((described.memo?.segments ?? 0) > 0, 'it holds all in one piece');

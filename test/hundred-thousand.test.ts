@@ -9,7 +9,7 @@ import { SourceClient } from '../dispatch/source-client.ts';
 import { sourceWorkflowId } from '../workflows/messages.ts';
 import { fill } from './filling.ts';
 import { post, startApp, startServer, until, type TestServer } from './harness.ts';
-import { startLittleSource } from './observe.ts';
+import { startLittleSource, untilNextRun } from './observe.ts';
 import { receivedBy, startCollecting } from './received.ts';
 
 const SUBSCRIPTIONS = 100_000;
@@ -84,14 +84,7 @@ test('a source of a hundred thousand wakes who subscribes, through ingresses old
       for (let signals = 0; signals < SIGNALS_PER_RUN; signals += 1) {
         await client.unregister(SOURCE, [randomUUID()]);
       }
-      await until('it has continued as new', async () => {
-        const described = await client.describe(SOURCE);
-        if (described === undefined || described.isPending) return false;
-        if (described.runId !== runId) return true;
-        // A run that had only just begun ends no sooner than with its next signal.
-        await client.unregister(SOURCE, [randomUUID()]);
-        return false;
-      });
+      await untilNextRun(client, SOURCE, runId);
     });
     // Whoever had to read all of it anew would take seconds for that, and use the backlog.
     await took('event after a new run', async () => {

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import proto from '@temporalio/proto';
 
-import { SourceClient } from '../dispatch/source-client.ts';
+import { SourceClient, type SourceDescription } from '../dispatch/source-client.ts';
 import type { Subscription } from '../events/subscription.ts';
 import {
   changesQuery,
@@ -110,6 +110,22 @@ export async function startLittleSource(
     taskQueue: SOURCE_TASK_QUEUE,
     args: [{ source, ...little }],
     memo: { version: 0, backlog: 0, stateBytes: 0 },
+  });
+}
+
+/** Waits until a source is in another run than this one, and has taken all that it was sent. */
+export function untilNextRun(
+  client: SourceClient,
+  source: string,
+  runId: string | undefined,
+): Promise<SourceDescription> {
+  return until(`${source} has taken all, and continued as new`, async () => {
+    const found = await client.describe(source).catch(() => undefined);
+    if (found === undefined || found.isPending) return undefined;
+    if (found.runId !== runId) return found;
+    // A run that had only just begun ends no sooner than with its next signal.
+    await client.unregister(source, [randomUUID()]);
+    return undefined;
   });
 }
 
