@@ -13,6 +13,7 @@ import {
 } from '@temporalio/worker';
 
 import { ConfigError } from '../config/errors.ts';
+import { bundleOncePerRun } from './run-bundles.ts';
 
 const EXTENSION = extname(import.meta.url);
 
@@ -101,9 +102,7 @@ export function bundleListenerWorkflows(): Promise<WorkflowBundleWithSourceMap> 
 }
 
 function bundle(options: BundleOptions): Promise<WorkflowBundleWithSourceMap> {
-  return bundleWorkflowCode({
-    ...options,
-    // What the bundler has to tell is about its own doings, unless it fails: then it throws.
-    logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} },
-  });
+  // What the bundler has to tell is about its own doings, unless it fails: then it throws.
+  const logger = { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} };
+  return bundleOncePerRun({ ...options, logger }, bundleWorkflowCode);
 }
