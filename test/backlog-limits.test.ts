@@ -26,6 +26,9 @@ const KIB = 1024;
 const SENDERS = 64;
 const LARGE_SENDERS = 48;
 
+/** They send one workflow as much as it takes, one after another: more of them only wait longer. */
+const FILLERS = 8;
+
 describe('Without a worker', () => {
   let server: TestServer;
   before(async () => {
@@ -127,7 +130,7 @@ describe('Without a worker', () => {
         body: {},
       });
       assert.equal(accepted.queued, true);
-      await sideBySide(Array.from({ length: RUN_EVENTS_MAX }), SENDERS, () =>
+      await sideBySide(Array.from({ length: RUN_EVENTS_MAX }), FILLERS, () =>
         sources.unregister('bounded', [randomUUID()]),
       );
       const refused = await fetch(`${app.ingress.url}/webhooks/bounded`, {

@@ -252,7 +252,8 @@ describe('A server for tests', { timeout: 300_000 }, () => {
   });
 
   test('keeps no process alive, with no runner of tests', async () => {
-    const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+    // It bundles for itself too.
+    const { NODE_TEST_CONTEXT: _, NEXTEVENT_TEST_BUNDLES: __, ...env } = process.env;
     const child = spawn(
       process.execPath,
       ['--conditions=source', '--import', 'tsx', pathOf('testing-script.ts')],

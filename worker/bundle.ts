@@ -18,7 +18,8 @@ import { bundleOncePerRun } from './run-bundles.ts';
 const EXTENSION = extname(import.meta.url);
 
 /** In a clone, `nextevent/workflow` is its own source, in bundles too. */
-const CONDITIONS = EXTENSION === '.ts' ? ['source'] : [];
+const IS_CLONE = EXTENSION === '.ts';
+const CONDITIONS = IS_CLONE ? ['source'] : [];
 
 const INTERCEPTORS = fileURLToPath(
   new URL(`../workflows/interceptors${EXTENSION}`, import.meta.url),
@@ -104,5 +105,6 @@ export function bundleListenerWorkflows(): Promise<WorkflowBundleWithSourceMap> 
 function bundle(options: BundleOptions): Promise<WorkflowBundleWithSourceMap> {
   // What the bundler has to tell is about its own doings, unless it fails: then it throws.
   const logger = { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} };
-  return bundleOncePerRun({ ...options, logger }, bundleWorkflowCode);
+  const quiet = { ...options, logger };
+  return IS_CLONE ? bundleOncePerRun(quiet, bundleWorkflowCode) : bundleWorkflowCode(quiet);
 }

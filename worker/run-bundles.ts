@@ -24,9 +24,7 @@ export async function bundleOncePerRun(
   const made = await readIfThere(path);
   if (made !== undefined) return JSON.parse(made) as WorkflowBundleWithSourceMap;
   const bundle = await make(options);
-  const draft = `${path}.${randomUUID()}`;
-  await writeFile(draft, JSON.stringify(bundle));
-  await rename(draft, path);
+  await keep(path, JSON.stringify(bundle));
   return bundle;
 }
 
@@ -39,6 +37,16 @@ async function isYounger(path: string, folder: string): Promise<boolean> {
 function nameOf({ workflowsPath, workflowInterceptorModules }: BundleOptions): string {
   const key = JSON.stringify([workflowsPath, workflowInterceptorModules]);
   return createHash('sha256').update(key).digest('hex');
+}
+
+async function keep(path: string, text: string): Promise<void> {
+  const draft = `${path}.${randomUUID()}`;
+  try {
+    await writeFile(draft, text);
+    await rename(draft, path);
+  } catch {
+    // The run is over, or the disk is full: the next process makes it again.
+  }
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {
