@@ -147,5 +147,5 @@ function whatToTry({ sources, open }: Running, webhooks: string): readonly strin
 }
 
 function curlLine(url: string): string {
-  return `curl -X POST ${url} -H 'content-type: application/json' -d '{"hello":"world"}'`;
+  return `curl -X POST ${url} -d '{"hello":"world"}' -H 'content-type: application/json'`;
 }

@@ -8,9 +8,9 @@ const ANSWER_MS_MAX = 2_000;
 
 /**
  * A worker asks for work every minute or more often, and the server remembers one for five
- * minutes. Twice the minute leaves room for clocks that differ.
+ * minutes. The rest is for a request that takes its time, and for clocks that differ.
  */
-const POLLED_MS_MAX = 120_000;
+const POLLED_MS_MAX = 75_000;
 
 const { TASK_QUEUE_TYPE_WORKFLOW: WORKFLOW_TASKS } = proto.temporal.api.enums.v1.TaskQueueType;
 
@@ -20,6 +20,12 @@ export interface ReadinessOptions {
   readonly namespace: string;
   /** Each of them needs a worker. */
   readonly taskQueues: readonly string[];
+  /**
+   * How long a worker counts after it has asked for work, in milliseconds. It does so every minute.
+   *
+   * @default 75_000
+   */
+  readonly polledMsMax?: number;
 }
 
 /**
@@ -29,7 +35,8 @@ export interface ReadinessOptions {
  * const taskQueues = [config.taskQueue, SOURCE_TASK_QUEUE];
  * const ready = createReadiness({ connection, namespace: 'default', taskQueues });
  */
-export function createReadiness({ connection, namespace, taskQueues }: ReadinessOptions): Ready {
+export function createReadiness(options: ReadinessOptions): Ready {
+  const { connection, namespace, taskQueues, polledMsMax = POLLED_MS_MAX } = options;
   const hasWorker = async (name: string) => {
     const { pollers } = await connection.workflowService.describeTaskQueue({
       namespace,
@@ -38,7 +45,7 @@ export function createReadiness({ connection, namespace, taskQueues }: Readiness
     });
     return (pollers ?? []).some(({ lastAccessTime }) => {
       const polledMs = Number(lastAccessTime?.seconds ?? 0) * 1_000;
-      return Date.now() - polledMs < POLLED_MS_MAX;
+      return Date.now() - polledMs < polledMsMax;
     });
   };
   const askTemporal = async () => {

@@ -12,15 +12,8 @@ import {
   type TestApp,
   type TestServer,
 } from './harness.ts';
-import {
-  deliver,
-  goOn,
-  heldBy,
-  NO_WARM_UP,
-  startedBy,
-  untilDispatched,
-  warmUp,
-} from './observe.ts';
+import { deliver, goOn, heldBy, NO_WARM_UP, sendInOneTask, startedBy, warmUp } from './observe.ts';
+import { untilShown } from './rounds.ts';
 import type { Received } from './workflows/listening.ts';
 
 /** A source for each test. */
@@ -126,18 +119,17 @@ describe('Continue-as-new', { timeout: 900_000 }, () => {
     const who = workflow === 'carry' ? 'the main code' : "a signal's handler";
     test(`loses nothing that comes in the very task in which ${who} asks for it`, async () => {
       const source = aSource();
-      const filters = [NO_WARM_UP];
-      const handle = await startSubscribed(workflow, { source, filters });
-      const ids = ['one', 'two', 'three', 'four'];
-      await withoutWorker(source, async () => {
-        for (const [index, id] of ids.entries()) {
-          if (index === 2) await goOn(handle);
-          await app.post(source, {}, id);
-        }
+      await untilShown('four came in one task', async (round) => {
+        const filters = [`data.body.json.round == '${round}'`];
+        const handle = await startSubscribed(workflow, { source, filters });
+        const ids = ['one', 'two', 'three', 'four'].map((id) => `${round} ${id}`);
+        const body = { round };
+        const isShown = await sendInOneTask(app, { source, handle, ids, body });
+        await untilContinued(handle);
+        await deliver(app, source, body, `${round} five`);
+        assert.deepEqual(idsOf(await drained(handle)), [...ids, `${round} five`]);
+        return isShown;
       });
-      await untilContinued(handle);
-      await deliver(app, source, {}, 'five');
-      assert.deepEqual(idsOf(await drained(handle)), [...ids, 'five']);
     });
   }
 
@@ -227,21 +219,6 @@ async function untilContinued(handle: WorkflowHandle): Promise<void> {
     const { firstRunId, execution } = raw.workflowExecutionInfo ?? {};
     return firstRunId !== execution?.runId;
   });
-}
-
-/**
- * What happens meanwhile comes to a workflow in one task, because the ingress knows of its
- * subscriptions and signals it; unless the machine is too busy for that, and it queues.
- */
-async function withoutWorker(source: string, meanwhile: () => Promise<void>): Promise<void> {
-  await warmUp(app, source);
-  await app.stopWorker();
-  try {
-    await meanwhile();
-  } finally {
-    await app.startWorker();
-    await untilDispatched(app, source);
-  }
 }
 
 /** What the workflow takes, now that it is told to. */

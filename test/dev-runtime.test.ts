@@ -70,7 +70,7 @@ describe('npm start', () => {
     assert.match(stdout, /"started":\["on-post\//);
     const again = await run('bash', ['-c', `${curl} --silent --include`]);
     assert.match(again.stdout, /^HTTP\/1\.1 202 /);
-    assert.match(dev.output, /webhooks\/try-me -H/, 'a name that needs no thought is shown');
+    assert.match(dev.output, /webhooks\/try-me -d/, 'a name that needs no thought is shown');
     const children = childrenOf(dev.pid);
     assert.ok(children.length >= 3, `Temporal, worker and ingress: ${children.join()}`);
     dev.kill('SIGINT');
@@ -93,7 +93,7 @@ describe('npm start', () => {
     const dev = project.start();
     const { stdout } = await run('bash', ['-c', `${await dev.curlLine()} --silent --include`]);
     assert.match(stdout, /^HTTP\/1\.1 202 /);
-    assert.match(dev.output, /webhooks\/source1 -H/);
+    assert.match(dev.output, /webhooks\/source1 -d/);
     dev.kill('SIGINT');
     assert.equal(await dev.exitCode, 0);
   });

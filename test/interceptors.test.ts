@@ -13,7 +13,8 @@ import {
   type TestApp,
   type TestServer,
 } from './harness.ts';
-import { deliver, goOn, NO_WARM_UP, untilDispatched, warmUp } from './observe.ts';
+import { deliver, goOn, NO_WARM_UP, sendInOneTask, warmUp } from './observe.ts';
+import { untilShown } from './rounds.ts';
 
 const SOURCE = 'watched';
 
@@ -62,18 +63,16 @@ for (const [whose, file] of MODULES) {
     });
 
     test('nothing is lost that comes in the task that continues as new', async () => {
-      const handle = await app.start('carry', { source: SOURCE, filters: [NO_WARM_UP] });
-      await untilSubscribed(handle, 1);
-      const ids = ['one', 'two', 'three', 'four'].map((id) => `${file} ${id}`);
-      await warmUp(app, SOURCE);
-      await app.stopWorker();
-      for (const [index, id] of ids.entries()) {
-        if (index === 2) await goOn(handle);
-        await app.post(SOURCE, {}, id);
-      }
-      await app.startWorker();
-      await untilDispatched(app, SOURCE);
-      assert.deepEqual(await receivedAfter(handle), ids);
+      await untilShown('four came in one task', async (round) => {
+        const filters = [`data.body.json.round == '${round}'`];
+        const handle = await app.start('carry', { source: SOURCE, filters });
+        await untilSubscribed(handle, 1);
+        const ids = ['one', 'two', 'three', 'four'].map((id) => `${file} ${round} ${id}`);
+        const given = { source: SOURCE, handle, ids, body: { round } };
+        const isShown = await sendInOneTask(app, given);
+        assert.deepEqual(await receivedAfter(handle), ids);
+        return isShown;
+      });
     });
 
     test('nothing is lost that comes while the task that continues as new goes on', async () => {

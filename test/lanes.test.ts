@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import type { WorkflowHandle } from '@temporalio/client';
 
 import { BATCH_BYTES_MAX, Lanes } from '../dispatch/lanes.ts';
-import { startApp, startServer, type TestApp, type TestServer } from './harness.ts';
+import { startApp, startServer, until, type TestApp, type TestServer } from './harness.ts';
 import { eventOf, STUCK_MS } from './trouble.ts';
 
 /** What an id takes in a signal, with its quotation marks and its comma. */
@@ -17,14 +17,11 @@ const SOURCE = 'shop';
 
 let server: TestServer;
 let app: TestApp;
-let handle: WorkflowHandle;
 before(async () => {
   server = await startServer();
   app = await startApp(server, { sources: [SOURCE] });
-  handle = await app.start('hoard', { source: SOURCE, received: [] });
 });
 after(async () => {
-  await handle?.terminate();
   await app?.stop();
   await server?.stop();
 });
@@ -33,23 +30,52 @@ describe('Events that wait for one workflow', () => {
   test('go in signals that the server takes, however many subscriptions want them', async () => {
     const subscriptions = idsOf(256);
     const events = Math.ceil((2 * BATCH_BYTES_MAX) / (subscriptions.length * ID_BYTES));
-    await pushAll(Array.from({ length: events }, () => subscriptions));
+    const signals = await pushAll(Array.from({ length: events }, () => subscriptions));
+    assert.ok(signals.length < events / 50, `${signals.length} signals for ${events} events`);
+    for (const { bytes } of signals) assert.ok(bytes < BATCH_BYTES_MAX + 1_024, `${bytes} bytes`);
   });
 
   test('... and one goes alone if its subscriptions take more than a signal should', async () => {
     const many = idsOf(Math.ceil(BATCH_BYTES_MAX / ID_BYTES));
-    await pushAll([many, many, many]);
+    const signals = await pushAll([many, many, many]);
+    assert.deepEqual(
+      signals.map(({ events }) => events),
+      [1, 1, 1],
+    );
   });
 });
 
-/** Hands over an event for each of these lists of subscriptions, all at once. */
-async function pushAll(all: ReadonlyArray<readonly string[]>): Promise<void> {
+interface Signal {
+  readonly bytes: number;
+  readonly events: number;
+}
+
+/** Hands a workflow an event for each of these lists of subscriptions, all at once; how they came. */
+async function pushAll(all: ReadonlyArray<readonly string[]>): Promise<readonly Signal[]> {
+  const handle = await app.start('hoard', { source: SOURCE, received: [] });
   const lanes = new Lanes(app.client, STUCK_MS);
   const target = { workflowId: handle.workflowId, firstRunId: '' };
   const pushing = all.map((subscriptions) =>
     lanes.push(target, { event: eventOf(SOURCE, randomUUID()), subscriptions }),
   );
   assert.deepEqual(new Set(await Promise.all(pushing)), new Set(['taken']));
+  // What comes while a workflow task runs is in the history once that has ended.
+  const signals = await until('all are in the history', async () => {
+    const found = await signalsTo(handle);
+    return found.reduce((sum, { events }) => sum + events, 0) === all.length && found;
+  });
+  await handle.terminate();
+  return signals;
+}
+
+async function signalsTo(handle: WorkflowHandle): Promise<readonly Signal[]> {
+  const { events } = await handle.fetchHistory();
+  return (events ?? []).flatMap(({ workflowExecutionSignaledEventAttributes: signal }) => {
+    const data = signal?.input?.payloads?.[0]?.data;
+    if (!data) return [];
+    const { events: sent } = JSON.parse(Buffer.from(data).toString()) as { events: unknown[] };
+    return { bytes: data.length, events: sent.length };
+  });
 }
 
 function idsOf(count: number): readonly string[] {

@@ -88,6 +88,37 @@ export async function leaveAlone(app: TestApp, source: string): Promise<void> {
   await new SourceClient(app.client).unregister(source, [randomUUID()]);
 }
 
+export interface InOneTask {
+  readonly source: string;
+  readonly handle: WorkflowHandle;
+  /** Of the events. */
+  readonly ids: readonly string[];
+  readonly body: unknown;
+}
+
+/**
+ * Posts events while no worker is there, and tells a workflow to go on when half of them are: all
+ * come to it in one task, because the ingress knows of its subscriptions and signals it.
+ *
+ * @returns `false` if the machine was too busy for that, and one was queued
+ */
+export async function sendInOneTask(app: TestApp, given: InOneTask): Promise<boolean> {
+  const { source, handle, ids, body } = given;
+  await warmUp(app, source);
+  await app.stopWorker();
+  const posted: Posted[] = [];
+  try {
+    for (const [index, id] of ids.entries()) {
+      if (index === ids.length / 2) await goOn(handle);
+      posted.push(await postUntilAccepted([app.ingress.url], { source, body, id }));
+    }
+  } finally {
+    await app.startWorker();
+    await untilDispatched(app, source);
+  }
+  return posted.every(({ queued, signalled }) => !queued && signalled === 1);
+}
+
 /** The filter of a subscription that gets no event of `warmUp`. */
 export const NO_WARM_UP = '!has(data.body.json.warmUp)';
 

@@ -4,6 +4,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
+import { Connection } from '@temporalio/client';
+
+import { createReadiness } from '../ingress/readiness.ts';
 import { SOURCE_TASK_QUEUE } from '../workflows/messages.ts';
 import { startProcess, startServer, until } from './harness.ts';
 
@@ -38,6 +41,16 @@ describe('an ingress', { timeout: 300_000 }, () => {
       } finally {
         await worker.kill();
       }
+      const connection = await Connection.connect({ address: server.address });
+      const ready = createReadiness({
+        connection,
+        namespace: server.namespace,
+        taskQueues: [TASK_QUEUE, SOURCE_TASK_QUEUE],
+        polledMsMax: 1_000,
+      });
+      await until('the worker is missed', async () => (await ready()).length === missing.length);
+      assert.deepEqual(await ready(), missing);
+      await connection.close();
 
       await server.temporal.kill();
       const [status, answer] = await look();
