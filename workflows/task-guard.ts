@@ -8,6 +8,10 @@
 //
 // So the query fails instead, upon which the SDK forgets the run. Whoever asked can ask again. No
 // other activation may fail for it: a failed task would be there for all to see, and for nothing.
+//
+// One case is not seen: what has come since the last task that was completed has a task in it that
+// was not (it timed out, or the server closed it), and the query was on its way before that task.
+// Then the start of that task looks like the start of one that goes on.
 
 import { workflowInfo, type ActivateInput } from '@temporalio/workflow';
 
