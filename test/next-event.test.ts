@@ -90,13 +90,13 @@ describe('nextEvent', { timeout: 900_000 }, () => {
     const handle = await startSubscribed('takeAll', source, ['data.body.json.n > 1', 'true']);
     const { subscribed } = await progressOf(handle);
     for (const n of [1, 2, 3]) await deliver(app, source, { n }, `e${n}`);
-    const [large, any] = subscribed;
+    const [large, each] = subscribed;
     assert.deepEqual(await drained(handle), [
-      { id: 'e1', subscription: any },
+      { id: 'e1', subscription: each },
       { id: 'e2', subscription: large },
-      { id: 'e2', subscription: any },
+      { id: 'e2', subscription: each },
       { id: 'e3', subscription: large },
-      { id: 'e3', subscription: any },
+      { id: 'e3', subscription: each },
     ]);
   });
 
