@@ -12,7 +12,16 @@ import {
   type TestApp,
   type TestServer,
 } from './harness.ts';
-import { deliver, goOn, heldBy, NO_WARM_UP, sendInOneTask, startedBy, warmUp } from './observe.ts';
+import {
+  deliver,
+  goOn,
+  heldBy,
+  NO_WARM_UP,
+  sendInOneTask,
+  startedBy,
+  untilContinued,
+  warmUp,
+} from './observe.ts';
 import { untilShown } from './rounds.ts';
 import type { Received } from './workflows/listening.ts';
 
@@ -211,14 +220,6 @@ async function startSubscribed(
   const handle = await app.start(workflow, input);
   await untilSubscribed(handle, input.filters.length);
   return handle;
-}
-
-async function untilContinued(handle: WorkflowHandle): Promise<void> {
-  await until(`${handle.workflowId} has continued as new`, async () => {
-    const { raw } = await handle.describe();
-    const { firstRunId, execution } = raw.workflowExecutionInfo ?? {};
-    return firstRunId !== execution?.runId;
-  });
 }
 
 /** What the workflow takes, now that it is told to. */

@@ -13,7 +13,7 @@ import {
   type TestApp,
   type TestServer,
 } from './harness.ts';
-import { deliver, goOn, NO_WARM_UP, sendInOneTask, warmUp } from './observe.ts';
+import { deliver, goOn, NO_WARM_UP, sendInOneTask, untilContinued, warmUp } from './observe.ts';
 import { untilShown } from './rounds.ts';
 
 const SOURCE = 'watched';
@@ -89,11 +89,7 @@ for (const [whose, file] of MODULES) {
 
 /** What the next run takes, once it is told to. */
 async function receivedAfter(handle: WorkflowHandle): Promise<string[]> {
-  await until(`${handle.workflowId} has continued as new`, async () => {
-    const { raw } = await handle.describe();
-    const { firstRunId, execution } = raw.workflowExecutionInfo ?? {};
-    return firstRunId !== execution?.runId;
-  });
+  await untilContinued(handle);
   await goOn(handle);
   await handle.result();
   return (await progressOf(handle)).received.map(({ id }) => id);

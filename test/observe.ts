@@ -144,6 +144,15 @@ export async function startLittleSource(
   });
 }
 
+/** Waits until a workflow is in another run than its first. */
+export async function untilContinued(handle: WorkflowHandle): Promise<void> {
+  await until(`${handle.workflowId} has continued as new`, async () => {
+    const { raw } = await handle.describe();
+    const { firstRunId, execution } = raw.workflowExecutionInfo ?? {};
+    return firstRunId !== execution?.runId;
+  });
+}
+
 /** Waits until a source is in another run than this one, and has taken all that it was sent. */
 export function untilNextRun(
   client: SourceClient,

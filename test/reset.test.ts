@@ -25,7 +25,7 @@ import {
   SOURCE_WORKFLOW_TYPE,
   sourceWorkflowId,
 } from '../workflows/messages.ts';
-import { deliver, goOn, heldBy } from './observe.ts';
+import { deliver, goOn, heldBy, untilContinued } from './observe.ts';
 import { resultOf } from './received.ts';
 
 const { RESET_REAPPLY_EXCLUDE_TYPE_SIGNAL: SIGNALS } =
@@ -125,10 +125,7 @@ describe('A workflow that is reset', { concurrency: true, timeout: 300_000 }, ()
     const handle = await app.start('relay', { source, perRun: 2, total: 6 });
     await untilSubscribed(handle, 1);
     for (const id of ['one', 'two']) await deliver(app, source, {}, id);
-    await until('it has continued as new', async () => {
-      const { raw, runId } = await handle.describe();
-      return raw.workflowExecutionInfo?.firstRunId !== runId;
-    });
+    await untilContinued(handle);
     await deliver(app, source, {}, 'three');
     await until(
       'it has taken an event since',

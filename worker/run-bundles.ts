@@ -21,7 +21,7 @@ export async function bundleOncePerRun(
   const folder = process.env[FOLDER_VARIABLE];
   if (!folder || (await isYounger(options.workflowsPath, folder))) return make(options);
   const path = join(folder, `${nameOf(options)}.json`);
-  const made = await readIfThere(path);
+  const made = await readFile(path, 'utf8').catch(() => undefined);
   if (made !== undefined) return JSON.parse(made) as WorkflowBundleWithSourceMap;
   const bundle = await make(options);
   await keep(path, JSON.stringify(bundle));
@@ -46,13 +46,5 @@ async function keep(path: string, text: string): Promise<void> {
     await rename(draft, path);
   } catch {
     // The run is over, or the disk is full: the next process makes it again.
-  }
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch {
-    return undefined;
   }
 }
