@@ -7,15 +7,29 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-import { isGrpcDeadlineError, ServiceError, type WorkflowHandle } from '@temporalio/client';
+import {
+  isGrpcDeadlineError,
+  ServiceError,
+  WorkflowUpdateFailedError,
+  type Client,
+  type WorkflowHandle,
+} from '@temporalio/client';
+import { msToTs } from '@temporalio/common/lib/time.js';
+import proto from '@temporalio/proto';
 import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 
 import { listenerBundle, sourceBundle, userBundle } from '../testing/bundles.ts';
 import { recordHistory, replayHistories } from '../testing/index.ts';
-import { GONE_AHEAD } from '../workflows/messages.ts';
+import { GONE_AHEAD, HAD_GONE_AHEAD } from '../workflows/messages.ts';
 import { startServer, until, type TestServer } from './harness.ts';
-import { historyOf } from './observe.ts';
-import { countedQuery, countSignal } from './workflows/telling.ts';
+import { count, historyOf } from './observe.ts';
+import {
+  countedQuery,
+  countSignal,
+  refusedUpdate,
+  STEP_COUNT,
+  stepSignal,
+} from './workflows/telling.ts';
 
 const WORKFLOWS_PATH = fileURLToPath(new URL('workflows/telling.ts', import.meta.url));
 
@@ -24,6 +38,23 @@ const AHEAD_MS = 300;
 
 /** Between signals. Of a task during which more than a hundred come the server wants to hear no more. */
 const PAUSE_MS = 25;
+
+/** A poll for a task ends at the server after a minute, or before the time that it is given. */
+const POLL_MS_MAX = 70_000;
+const POLL_MS_MIN = 3000;
+
+/** So long the server waits for a worker that had the workflow, before it asks another. */
+const SILENT_FOR = msToTs(10_000);
+
+/** The server gives up a question for which nobody has come within ten seconds if it is not told. */
+const ASK_MS_MAX = 60_000;
+
+type TaskQueue = NonNullable<
+  Parameters<Client['workflowService']['pollWorkflowTaskQueue']>[0]['taskQueue']
+>;
+const { TASK_QUEUE_KIND_STICKY: STICKY } = proto.temporal.api.enums.v1.TaskQueueKind;
+const { WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE: UNHANDLED_FAILURE } =
+  proto.temporal.api.enums.v1.WorkflowTaskFailedCause;
 
 let server: TestServer;
 before(async () => {
@@ -35,27 +66,54 @@ test('A run that has gone ahead of its tasks to answer is forgotten, and replays
   const failures: string[] = [];
   // Whether the worker gets the question before the task is not for the test to say.
   await until('a question has come before the task', async () => {
-    const taskQueue = `ahead-${randomUUID()}`;
-    const handle = await startTelling(taskQueue);
-    const asking = ask(handle);
-    await sleep(AHEAD_MS);
-    await handle.signal(countSignal, false);
+    const { handle, asking } = await startAsked();
     const over = new AbortController();
     const signalling = signalUntil(over.signal, handle);
-    const options = { taskQueue, maxConcurrentWorkflowTaskExecutions: 2 };
-    const failure = await withWorker(options, async () => {
+    const failure = await withWorker({ taskQueue: handle.workflowId }, async () => {
       const answer = await asking;
       over.abort();
       await signalling;
-      await handle.signal(countSignal, true);
-      await handle.result();
+      await finish(handle);
       return answer;
     });
-    await replayHistories([await recordHistory(handle)], { workflowsPath: WORKFLOWS_PATH });
+    await replay(handle);
     if (failure !== undefined) failures.push(failure);
     return failures.length > 0;
   });
   assert.match(failures[0] ?? '', new RegExp(GONE_AHEAD));
+});
+
+test('A run that has gone ahead to the task of another worker is executed again', async () => {
+  const asked = await startAskedLate();
+  await untilExecutedAgain(asked, await asked.takeTask());
+});
+
+test('... and so is one that has gone ahead of a task that had failed', async () => {
+  const asked = await startAskedLate();
+  const refuse = await asked.takeTask();
+  await refuse();
+  await untilExecutedAgain(asked, await asked.takeTask());
+});
+
+test('No task fails of a run that is asked after each', async () => {
+  const taskQueue = `asked-${randomUUID()}`;
+  const activities = { wait: (ms: number) => sleep(ms) };
+  const options = { workflowId: taskQueue, taskQueue, workflowTaskTimeout: 2000 };
+  const handle = await server.client.workflow.start('takeSteps', options);
+  await withWorker({ taskQueue, activities }, async () => {
+    for (let taken = 0; taken < STEP_COUNT; taken += 1) {
+      // Nothing else is under way, so that each question comes by itself.
+      await until(
+        `it has taken ${taken}`,
+        async () => (await handle.query(countedQuery)) === taken,
+      );
+      await assert.rejects(handle.executeUpdate(refusedUpdate), WorkflowUpdateFailedError);
+      assert.equal(await handle.query(countedQuery), taken);
+      await handle.signal(stepSignal);
+    }
+    await handle.result();
+  });
+  assert.equal(count(await historyOf(handle), 'workflow_task_failed'), 0);
 });
 
 test('A history that goes on after its last task replays', async () => {
@@ -77,9 +135,94 @@ test('A workflow that was terminated before it took what had come answers no que
 
 test('The workflows of the library are guarded, too', async () => {
   for (const { code } of [await sourceBundle(), await listenerBundle()]) {
-    assert.ok(code.includes(GONE_AHEAD));
+    // What only the guard has.
+    assert.ok(code.includes('legacy_query'));
   }
 });
+
+interface Asked {
+  readonly handle: WorkflowHandle;
+  /** Why the question has no answer. */
+  readonly asking: Promise<string | undefined>;
+}
+
+/** A workflow that was asked, and then was sent a signal, while there is no worker. */
+async function startAsked(): Promise<Asked> {
+  const handle = await startTelling(`ahead-${randomUUID()}`);
+  const asking = ask(handle);
+  await sleep(AHEAD_MS);
+  await handle.signal(countSignal, false);
+  return { handle, asking };
+}
+
+interface AskedLate extends Asked {
+  /** As another worker, which does not do what it gets. What it returns lets the task fail. */
+  takeTask(): Promise<() => Promise<void>>;
+}
+
+/**
+ * A workflow that was asked, and then was sent a signal, where the question comes after the task:
+ * a worker that had the workflow has got the question, and is silent.
+ */
+async function startAskedLate(): Promise<AskedLate> {
+  const taskQueue = `late-${randomUUID()}`;
+  const silent = { name: `${taskQueue}-silent`, kind: STICKY, normalName: taskQueue };
+  const { workflow, workflowService, options } = server.client;
+  const request = { namespace: options.namespace, identity: 'another' };
+  const times = { workflowTaskTimeout: 60_000 };
+  const handle = await workflow.start('tellCount', { workflowId: taskQueue, taskQueue, ...times });
+  await workflowService.respondWorkflowTaskCompleted({
+    ...request,
+    taskToken: await poll({ name: taskQueue }),
+    stickyAttributes: { workerTaskQueue: silent, scheduleToStartTimeout: SILENT_FOR },
+  });
+  // Of a queue that nobody has polled yet the server hopes for nothing.
+  assert.equal((await poll(silent, POLL_MS_MIN)).length, 0);
+  const asking = ask(handle);
+  assert.ok((await poll(silent)).length > 0, 'no question has come');
+  await workflowService.resetStickyTaskQueue({ ...request, execution: { workflowId: taskQueue } });
+  await handle.signal(countSignal, false);
+  return {
+    handle,
+    asking,
+    async takeTask() {
+      const taskToken = await poll({ name: taskQueue });
+      return async () => {
+        const refusal = { ...request, taskToken, cause: UNHANDLED_FAILURE };
+        await workflowService.respondWorkflowTaskFailed(refusal);
+      };
+    },
+  };
+}
+
+/** The token of the task, or of the question, that a queue gives; an empty one if it gives none. */
+async function poll(taskQueue: TaskQueue, withinMs = POLL_MS_MAX): Promise<Uint8Array> {
+  const { connection, options, workflowService } = server.client;
+  const request = { namespace: options.namespace, taskQueue, identity: 'another' };
+  const { taskToken } = await connection.withDeadline(Date.now() + withinMs, () =>
+    workflowService.pollWorkflowTaskQueue(request),
+  );
+  return taskToken;
+}
+
+/** A worker gets the question, then the task comes back to it. */
+async function untilExecutedAgain(
+  { handle, asking }: Asked,
+  refuse: () => Promise<void>,
+): Promise<void> {
+  await withWorker({ taskQueue: handle.workflowId }, async () => {
+    assert.equal(await asking, undefined);
+    await handle.signal(countSignal, false);
+    await refuse();
+    await finish(handle);
+  });
+  await replay(handle);
+  const { events } = await handle.fetchHistory();
+  const failures = (events ?? []).flatMap(
+    ({ workflowTaskFailedEventAttributes: failed }) => failed?.failure?.message ?? [],
+  );
+  assert.deepEqual(failures, [HAD_GONE_AHEAD]);
+}
 
 /** A workflow that has had its first task, of which no worker knows any more. */
 function startTelling(taskQueue: string): Promise<WorkflowHandle> {
@@ -92,6 +235,15 @@ function startTelling(taskQueue: string): Promise<WorkflowHandle> {
   });
 }
 
+async function finish(handle: WorkflowHandle): Promise<void> {
+  await handle.signal(countSignal, true);
+  await handle.result();
+}
+
+async function replay(handle: WorkflowHandle): Promise<void> {
+  await replayHistories([await recordHistory(handle)], { workflowsPath: WORKFLOWS_PATH });
+}
+
 async function signalUntil(over: AbortSignal, handle: WorkflowHandle): Promise<void> {
   while (!over.aborted) {
     await handle.signal(countSignal, false);
@@ -102,7 +254,8 @@ async function signalUntil(over: AbortSignal, handle: WorkflowHandle): Promise<v
 /** Why there is no answer; `undefined` if there is one. */
 async function ask(handle: WorkflowHandle): Promise<string | undefined> {
   try {
-    await handle.query(countedQuery);
+    const deadline = Date.now() + ASK_MS_MAX;
+    await server.client.withDeadline(deadline, () => handle.query(countedQuery));
     return undefined;
   } catch (error) {
     // The server gives up a question that no worker has taken in time.
@@ -121,6 +274,7 @@ async function withWorker<T>(
     ...options,
     connection,
     workflowBundle: await userBundle(WORKFLOWS_PATH),
+    maxConcurrentWorkflowTaskExecutions: 2,
     workflowTaskPollerBehavior: { type: 'simple-maximum', maximum: 2 },
   });
   try {

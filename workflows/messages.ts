@@ -244,3 +244,7 @@ export interface SourceMemo extends Record<string, unknown> {
 /** Why a query failed: to answer, the run would have had to go ahead of its workflow tasks. */
 export const GONE_AHEAD =
   'what came to this workflow last is in no workflow task yet: it can be asked again once it is';
+
+/** Why a workflow task failed: to answer a query, the run had gone ahead of it. */
+export const HAD_GONE_AHEAD =
+  'a query was answered while another worker had a workflow task of this run: this task is executed again, as a replay does';

@@ -1,9 +1,107 @@
 // A workflow whose commands depend on which signals come to it together.
 
-import { condition, defineQuery, defineSignal, setHandler, upsertMemo } from '@temporalio/workflow';
+import {
+  ActivityCancellationType,
+  CancellationScope,
+  condition,
+  defineQuery,
+  defineSignal,
+  defineUpdate,
+  executeChild,
+  isCancellation,
+  proxyActivities,
+  proxyLocalActivities,
+  setHandler,
+  sleep,
+  upsertMemo,
+  workflowInfo,
+} from '@temporalio/workflow';
 
 export const countSignal = defineSignal<[isLast: boolean]>('count');
 export const countedQuery = defineQuery<number>('counted');
+
+export const stepSignal = defineSignal('step');
+export const refusedUpdate = defineUpdate<void>('refused');
+
+interface Waiting {
+  wait(ms: number): Promise<void>;
+}
+
+const { wait } = proxyActivities<Waiting>({
+  startToCloseTimeout: 60_000,
+  cancellationType: ActivityCancellationType.TRY_CANCEL,
+});
+const { wait: waitLocally } = proxyLocalActivities<Waiting>({ startToCloseTimeout: 60_000 });
+
+/** Whatever makes events in a history, or takes some back: one step for each signal. */
+const STEPS: ReadonlyArray<() => Promise<unknown>> = [
+  () => Promise.resolve(),
+  () => Promise.resolve(upsertMemo({ told: 1 })),
+  () => sleep(1),
+  () =>
+    cancelled(
+      () => sleep(60_000),
+      () => Promise.resolve(),
+    ),
+  () =>
+    cancelled(
+      () => sleep(60_000),
+      () => sleep(1),
+    ),
+  () => wait(0),
+  () => Promise.all([wait(0), wait(0), sleep(1)]),
+  () =>
+    cancelled(
+      () => wait(0),
+      () => Promise.resolve(),
+    ),
+  () =>
+    cancelled(
+      () => wait(3000),
+      () => sleep(1),
+    ),
+  () => waitLocally(0),
+  // Longer than a task may take: the worker tells the server that it goes on.
+  () => waitLocally(2 * workflowInfo().taskTimeoutMs),
+  () => executeChild(endAtOnce),
+];
+export const STEP_COUNT = STEPS.length;
+
+export async function takeSteps(): Promise<void> {
+  const count = { come: 0 };
+  setHandler(stepSignal, () => {
+    count.come += 1;
+  });
+  setHandler(refusedUpdate, () => {}, {
+    validator() {
+      throw new Error('refused');
+    },
+  });
+  const state = { taken: 0 };
+  setHandler(countedQuery, () => state.taken);
+  for (const step of STEPS) {
+    await condition(() => count.come > state.taken);
+    await step();
+    state.taken += 1;
+  }
+}
+
+export async function endAtOnce(): Promise<void> {}
+
+/** What is begun, and cancelled once something else is over. */
+async function cancelled(
+  begin: () => Promise<unknown>,
+  until: () => Promise<unknown>,
+): Promise<void> {
+  await CancellationScope.cancellable(async () => {
+    const begun = begin();
+    await until();
+    CancellationScope.current().cancel();
+    await begun;
+  }).catch((error: unknown) => {
+    if (!isCancellation(error)) throw error;
+  });
+}
 
 /** Tells in its memo how many signals have come, whenever it goes on. */
 export async function tellCount(): Promise<number> {
