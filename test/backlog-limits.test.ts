@@ -9,7 +9,6 @@ import { RUN_EVENTS_MAX, SourceClient } from '../dispatch/source-client.ts';
 import { sideBySide } from '../dispatch/side-by-side.ts';
 import { sourceWorkflowId } from '../workflows/messages.ts';
 import {
-  post,
   postUntilAccepted,
   startApp,
   startServer,
@@ -43,8 +42,8 @@ describe('Without a worker', () => {
       await leaveAlone(app, 'many');
       const ids = Array.from({ length: 6_000 }, (_, n) => `event ${n}`);
       await sideBySide(ids.entries(), SENDERS, async ([n, id]) => {
-        const posted = await post(app.ingress.url, { source: 'many', id, body: { n } });
-        assert.deepEqual([posted.status, posted.queued], [202, true]);
+        const event = { source: 'many', id, body: { n } };
+        assert.equal((await postUntilAccepted([app.ingress.url], event)).queued, true);
       });
       await app.startWorker();
       await postUntilAccepted([app.ingress.url], { source: 'many', id: 'end', body: { n: 0 } });
@@ -69,9 +68,8 @@ describe('Without a worker', () => {
       const ids = Array.from({ length: 300 }, (_, n) => `event ${n}`);
       const filling = 'x'.repeat(500 * KIB);
       await sideBySide(ids.entries(), LARGE_SENDERS, async ([n, id]) => {
-        const body = { share: n % collecting.length, filling };
-        const posted = await post(app.ingress.url, { source: 'large', id, body });
-        assert.deepEqual([posted.status, posted.queued], [202, true]);
+        const event = { source: 'large', id, body: { share: n % collecting.length, filling } };
+        assert.equal((await postUntilAccepted([app.ingress.url], event)).queued, true);
       });
       await app.startWorker();
       const received: string[] = [];
@@ -99,14 +97,11 @@ describe('Without a worker', () => {
       const chain = (await handle.describe()).raw.workflowExecutionInfo?.firstRunId;
       const writer = new BacklogWriter(source, new SourceClient(app.client));
       const ids = Array.from({ length: 200 }, (_, n) => `event ${n}`);
-      const entries = await Promise.all(
-        ids.map(async (eventId) => {
-          const stored = await writer.store(eventOf(source, eventId));
-          const leftOver = Array.from({ length: 220 }, () => `collect-${randomUUID()}--`);
-          return { eventId, ...stored, after: 0, leftOver };
-        }),
-      );
-      await Promise.all(entries.map((entry) => writer.accept(entry)));
+      await sideBySide(ids, FILLERS, async (eventId) => {
+        const stored = await writer.store(eventOf(source, eventId));
+        const leftOver = Array.from({ length: 220 }, () => `collect-${randomUUID()}--`);
+        await writer.accept({ eventId, ...stored, after: 0, leftOver });
+      });
       await app.startWorker();
       await postUntilAccepted([app.ingress.url], { source, id: 'end', body: {} });
       const received = await receivedBy(collecting);
