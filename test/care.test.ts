@@ -46,7 +46,7 @@ describe('A source', () => {
         workflowId: 'timed-out',
         taskQueue: app.taskQueue,
         args: [{ subscriptions: [['swept', '']] }],
-        workflowExecutionTimeout: '10 seconds',
+        workflowExecutionTimeout: '30 seconds',
       });
       await untilSubscribed(timedOut, 1);
       await terminated.terminate();

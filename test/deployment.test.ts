@@ -170,7 +170,7 @@ describe('a deployment (N-44)', () => {
     const deploying = deployment.deploy(definitions({ name: 'n-k' }));
     await until('it is asked for', async () => {
       const handle = app.client.workflow.getHandle(deploymentWorkflowId(app.taskQueue));
-      return (await handle.describe()).raw.pendingWorkflowTask ?? true;
+      return (await handle.describe()).raw.pendingWorkflowTask;
     });
     await app.startWorker();
     assert.deepEqual((await deploying).created, ['n-k']);

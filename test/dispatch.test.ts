@@ -185,7 +185,7 @@ describe('An event', () => {
         const failure = failures.pop();
         if (failure !== undefined) throw failure;
       };
-      const dispatcher = dispatcherWith(app.client, source, { before: failOnce });
+      const dispatcher = dispatcherWith(app.client, source, { before: failOnce, stuckMs: 10_000 });
       try {
         await untilKnown(app, source, () => dispatcher.subscriptions());
         const { signalled, queued } = await dispatcher.dispatch(eventOf(source, 'one'));

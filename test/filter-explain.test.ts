@@ -270,9 +270,11 @@ describe('an explanation', () => {
       Array.from({ length: 190 }, (_, index) => `data.a${index} == 1`).join(' || '),
     ];
     for (const filter of filters) {
-      const started = performance.now();
+      // The processor's time: a busy machine adds none.
+      const started = process.cpuUsage();
       const { matched, reasons } = explainFilter(filter, costly);
-      assert.ok(performance.now() - started < STALL_MS, filter);
+      const { user, system } = process.cpuUsage(started);
+      assert.ok(user + system < 1_000 * STALL_MS, filter);
       assert.equal(matched, false);
       assert.ok(reasons.length > 0, filter);
     }

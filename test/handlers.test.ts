@@ -494,7 +494,7 @@ describe('A handler that fails', () => {
   });
 });
 
-describe('On a real server, a handler', { timeout: 300_000 }, () => {
+describe('On a real server, a handler', { timeout: 900_000 }, () => {
   let temporal: TestServer;
   let project: TestApp;
   before(async () => {

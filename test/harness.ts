@@ -25,6 +25,7 @@ import {
   until as userUntil,
   type Answer,
   type TestServer as UserTestServer,
+  type WaitForPendingDeliveriesOptions,
 } from '../testing/index.ts';
 import { deliver } from '../testing/ingress.ts';
 import { startOwnServer } from '../testing/server.ts';
@@ -74,9 +75,19 @@ export class TestApp extends UserTestApp {
     super(server, toConfig(options), toWorkerOptions(options));
   }
 
-  /** Posts JSON to a source through the first ingress, whatever the answer. */
-  post(source: string, body: unknown, id?: string): Promise<Posted> {
-    return post(this.ingress.url, { source, body, id });
+  /** Posts JSON to a source through the first ingress, and again while it is told to, as senders do. */
+  post(source: string, body: unknown, id: string = randomUUID()): Promise<Posted> {
+    return until(`${source} has answered`, async () => {
+      const posted = await post(this.ingress.url, { source, body, id });
+      return posted.status !== 503 && posted;
+    });
+  }
+
+  override waitForPendingDeliveries(
+    listener?: string,
+    options: WaitForPendingDeliveriesOptions = {},
+  ): Promise<void> {
+    return super.waitForPendingDeliveries(listener, { timeoutMs: UNTIL_MS_MAX, ...options });
   }
 }
 

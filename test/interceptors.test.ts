@@ -30,7 +30,7 @@ before(async () => {
 after(() => server.stop());
 
 for (const [whose, file] of MODULES) {
-  describe(`Beside interceptors ${whose}`, { timeout: 300_000 }, () => {
+  describe(`Beside interceptors ${whose}`, { timeout: 900_000 }, () => {
     const held = new Set<string>();
     const released = new Set<string>();
     let app: TestApp;

@@ -42,7 +42,8 @@ describe('when a worker is killed that delivers', () => {
       path === '/may-i' && !opens ? undefined : 200,
     );
     const source = 'before-send';
-    const listener = await listening({ sources: [source], url: receiver.url, type: 'gated' });
+    const given = { sources: [source], url: receiver.url, type: 'gated', timeoutMs: 60_000 };
+    const listener = await listening(given);
     await send(source, 'a');
     await until('the worker is about to send', () => receiver.received.length === 1);
     await worker.kill();

@@ -68,7 +68,7 @@ async function metricsAt(url: string): Promise<Map<string, number>> {
   return parse(await response.text());
 }
 
-describe('Of an ingress', { timeout: 300_000 }, () => {
+describe('Of an ingress', { timeout: 900_000 }, () => {
   const sources = ['shop', 'waiting'];
   const servers: Server[] = [];
   let app: TestApp;
@@ -277,7 +277,7 @@ describe('The last rejections', () => {
   });
 });
 
-describe('Processes as they are deployed', { timeout: 300_000 }, () => {
+describe('Processes as they are deployed', { timeout: 900_000 }, () => {
   const addresses: string[] = [];
   let worker: TestProcess;
   let ingress: TestProcess;
@@ -309,21 +309,26 @@ describe('Processes as they are deployed', { timeout: 300_000 }, () => {
       authorization: SECRET,
       cookie: SECRET,
       'x-hub-signature-256': SECRET,
-      'idempotency-key': 'e-1',
       'x-request-id': 'r-2',
       'x-forwarded-for': '203.0.113.9',
     };
-    const accepted = await fetch(`${ingress.url}/webhooks/worker?token=${SECRET}`, {
-      method: 'POST',
-      headers,
-      body: SECRET,
+    let posted = 0;
+    // On a busy machine an event goes by way of the backlog, or is to come again.
+    await until('an event is not queued', async () => {
+      posted += 1;
+      const accepted = await fetch(`${ingress.url}/webhooks/worker?token=${SECRET}`, {
+        method: 'POST',
+        headers: { ...headers, 'idempotency-key': `e-${posted}` },
+        body: SECRET,
+      });
+      const { queued } = (await accepted.json()) as Partial<Answer>;
+      return accepted.status === 202 && queued !== true;
     });
-    assert.equal(accepted.status, 202);
     const refused = await fetch(`${ingress.url}/webhooks/nobody?token=${SECRET}`, { headers });
     assert.equal(refused.status, 404);
     const { event, refusal } = await until('both are logged', () => {
       const entries = entriesOf(ingress);
-      const [one] = entries.filter(({ eventId }) => eventId === 'e-1');
+      const [one] = entries.filter(({ eventId }) => eventId === `e-${posted}`);
       const [other] = entries.filter(({ status }) => status === 404);
       return one && other && { event: one, refusal: other };
     });
@@ -340,7 +345,12 @@ describe('Processes as they are deployed', { timeout: 300_000 }, () => {
   });
 
   test('tell Prometheus what they measure, each at its address', async () => {
-    await send(ingress.url, { source: 'ingress', body: {} });
+    await until('an event is not queued', async () => {
+      const answer = await send(ingress.url, { source: 'ingress', body: {} }).catch(
+        () => undefined,
+      );
+      return answer?.queued === false;
+    });
     const [ofWorker = '', ofIngress = ''] = addresses.map((address) => `http://${address}`);
     const completed = await until('the workflow is counted', async () => {
       const found = parse(await (await fetch(`${ofWorker}/metrics`)).text());

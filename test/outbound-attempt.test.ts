@@ -203,7 +203,7 @@ describe('a receiver that', () => {
         response.writeHead(status, { 'content-length': '1000' });
         response.write('the beginning');
       });
-      const record = await attemptOf(outboundOf(), { url: receiver.url, timeoutMs: 300 });
+      const record = await attemptOf(outboundOf(), { url: receiver.url, timeoutMs: 2_000 });
       assert.equal(record.isSuccessful, isSuccessful);
       assert.equal(record.response?.body, 'the beginning');
       assert.equal(record.response?.isCut, true);

@@ -9,7 +9,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 
 import type { Event } from '../events/event.ts';
 import { startApp, startServer, type TestApp, type TestServer } from './harness.ts';
-import { untilDispatched } from './observe.ts';
+import { leaveAlone, untilDispatched } from './observe.ts';
 import { receivedBy, resultOf, startCollecting } from './received.ts';
 
 const BATCHED = 'application/cloudevents-batch+json';
@@ -96,10 +96,12 @@ describe('A published event', () => {
 
   test('that goes by way of the backlog is received once, too', async () => {
     const collecting = await startCollecting(app, [['queued', '']]);
-    await app.stopWorker();
+    await leaveAlone(app, 'queued');
     const event = { id: 'Q-1', source: '/shop', type: 'paid' };
     assert.equal(await app.publish('queued', event), '/shop|Q-1');
     assert.equal(await app.publish('queued', event), '/shop|Q-1');
+    const logged = app.ingress.lines.filter((line) => line.startsWith('queued paid -> '));
+    assert.deepEqual(logged, ['queued paid -> queued', 'queued paid -> queued']);
     await app.startWorker();
     await untilDispatched(app, 'queued');
     await app.publish('queued', event);

@@ -84,7 +84,7 @@ describe('An event that races with subscribe', () => {
       const results = await Promise.all(
         names.map(async (name) => {
           const handle = await app.start('subscribeAgain', { source, name, rounds, isLocal: true });
-          return resultOf<string[]>(handle);
+          return handle.result() as Promise<string[]>;
         }),
       );
       const expected = names.map((name) =>

@@ -49,9 +49,6 @@ import type { Ending } from './workflows/subscribing.ts';
 /** How soon a workflow that is stopped must have ended: at once, on a machine that is busy. */
 const AT_ONCE_MS_MAX = 10_000;
 
-/** Less than the ten seconds after which the end of a workflow waits no longer for its sources. */
-const UNREGISTER_MS_MAX = 7_000;
-
 const activities: ScenarioActivities & Record<string, (...args: never[]) => unknown> = {
   async tryInActivity(source, id) {
     const calls = [() => subscribe(source), () => nextEvent(id), () => unsubscribe(id)];
@@ -90,7 +87,7 @@ after(async () => {
 describe(
   'A workflow that a webhook starts and that waits for two others',
   {
-    timeout: 300_000,
+    timeout: 900_000,
   },
   () => {
     /** Its worker executes a workflow from the start in every workflow task. */
@@ -149,7 +146,7 @@ describe(
   },
 );
 
-describe('A workflow that ends', { concurrency: true, timeout: 300_000 }, () => {
+describe('A workflow that ends', { concurrency: true, timeout: 900_000 }, () => {
   const endings: ReadonlyArray<readonly [title: string, ending: Ending, status: string]> = [
     ['completes', 'return', 'COMPLETED'],
     ['fails', 'failure', 'FAILED'],
@@ -183,7 +180,7 @@ describe('A workflow that ends', { concurrency: true, timeout: 300_000 }, () => 
   }
 });
 
-describe('A workflow that is stopped', { concurrency: true, timeout: 300_000 }, () => {
+describe('A workflow that is stopped', { concurrency: true, timeout: 900_000 }, () => {
   const places: readonly Place[] = ['nextEvent', 'nextEvent with a timeout', 'events', 'sleep'];
   for (const place of places) {
     test(`T17: in ${place} ends at once, and its code does not go on`, async () => {
@@ -241,7 +238,7 @@ describe('A workflow that is stopped', { concurrency: true, timeout: 300_000 }, 
 });
 
 // Both at once, because what a killed worker leaves behind takes Temporal ten seconds to miss.
-describe('A project', { concurrency: true, timeout: 400_000 }, () => {
+describe('A project', { concurrency: true, timeout: 900_000 }, () => {
   describe('whose processes end', { concurrency: 1 }, () => {
     let theirServer: TestServer;
     let worker: TestProcess;
@@ -400,11 +397,15 @@ describe('A project', { concurrency: true, timeout: 400_000 }, () => {
 
       test('D23: ends at once what waits for a source that it has no more, when that is stopped', async () => {
         const handle = handleOf('cancelled');
-        const cancelledAt = Date.now();
         await handle.cancel();
         await assert.rejects(resultOf(handle), WorkflowFailedError);
-        const tookMs = Date.now() - cancelledAt;
-        assert.ok(tookMs < UNREGISTER_MS_MAX, `it took ${tookMs} ms`);
+        // Its end reaches the source at once, and is not tried in vain until its time is over.
+        const waits = (await historyOf(handle)).filter((kind) => /^(activity|timer)_/.test(kind));
+        assert.deepEqual(waits, [
+          'activity_task_scheduled',
+          'activity_task_started',
+          'activity_task_completed',
+        ]);
       });
 
       test('D23: leaves nothing in the sources of a workflow, one of which it has no more', async () => {
@@ -412,10 +413,10 @@ describe('A project', { concurrency: true, timeout: 400_000 }, () => {
         await goOn(handle);
         await resultOf(handle);
         for (const source of ['ended-kept', 'ended-removed']) {
-          await until(
-            `${source} holds nothing`,
-            async () => (await heldBy(theirServer.client, source)).subscriptions.length === 0,
-          );
+          await until(`${source} holds nothing`, async () => {
+            const held = await heldBy(theirServer.client, source).catch(() => undefined);
+            return held?.subscriptions.length === 0;
+          });
         }
       });
     });

@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test';
 
 import { createRegistrationActivities } from '../activities/registration.ts';
 import { HOT_BYTES_MAX, STATE_BYTES_MAX, StateSizes } from '../activities/state-sizes.ts';
+import { retrying } from '../dispatch/failures.ts';
 import { SourceClient } from '../dispatch/source-client.ts';
 import { UNINDEXED_COST_MAX } from '../events/filter-access.ts';
 import { FILTER_LENGTH_MAX } from '../events/filter.ts';
@@ -16,6 +17,9 @@ import { startApp, startServer, until, untilSubscribed, type TestServer } from '
 
 /** How many registrations are in one signal: under the 2 MiB that a signal may have. */
 const REGISTRATIONS = 200;
+
+/** How long one of them is tried again, while the source is at those before it. */
+const REGISTER_MS_MAX = 60_000;
 
 /** A filter that counts its steps, and what it costs: so few are enough that all stay in memory. */
 const SLOW_FILTER = "data.text.matches('a+')";
@@ -65,7 +69,9 @@ test('... but not once more who has a place: an attempt may be made again', asyn
     const subscribing = () => requestFor('placed', SLOW_FILTER);
     const others = Array.from({ length: UNINDEXED_COST_MAX / SLOW_FILTER_COST - 1 }, subscribing);
     const filling = registering();
-    for (const request of others) await filling.nexteventRegister(request);
+    for (const request of others) {
+      await retrying(REGISTER_MS_MAX, () => filling.nexteventRegister(request));
+    }
     await untilUnindexed(client, 'placed', UNINDEXED_COST_MAX - SLOW_FILTER_COST);
     // It reads the source anew.
     const activities = registering();
@@ -104,7 +110,8 @@ test('who subscribes while a source moves what it holds gets what is posted afte
     const client = new SourceClient(app.client);
     const batches = 8;
     for (let batch = 0; batch < batches; batch += 1) {
-      await client.register('moving', { registrations: registrations() });
+      const request = { registrations: registrations() };
+      await retrying(REGISTER_MS_MAX, () => client.register('moving', request));
     }
     const listener = await app.start('listen', { subscriptions: [['moving', '']], count: 1 });
     await untilSubscribed(listener, 1);

@@ -6,12 +6,15 @@ import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
+import { WorkflowNotFoundError } from '@temporalio/client';
+
 import { startTestApp, type TestApp } from '../testing/index.ts';
 import { startServer, until, untilSubscribed, type TestServer } from './harness.ts';
+import { heldBy } from './observe.ts';
 import { KINDS, signedBody, signedSample, type Kind } from './sources.ts';
 import type { Provided } from './workflows/providing.ts';
 
-describe('every provider', { timeout: 300_000 }, () => {
+describe('every provider', { timeout: 900_000 }, () => {
   let server: TestServer;
   let app: TestApp;
   const projects = KINDS.map((kind, index) => {
@@ -37,6 +40,14 @@ describe('every provider', { timeout: 300_000 }, () => {
     await server?.stop();
   });
 
+  /** Sends it, and again while it is told to, as senders do. */
+  function fetchAgain(path: string, draft: RequestInit): Promise<Response> {
+    return until(`${path} is answered`, async () => {
+      const answer = await fetch(`${app.ingress.url}/webhooks/${path}`, draft);
+      return answer.status !== 503 && answer;
+    });
+  }
+
   test('wakes and starts workflows with the right type, and its own body as data', async () => {
     const workflow = await app.start(
       'receiveFromEach',
@@ -47,7 +58,7 @@ describe('every provider', { timeout: 300_000 }, () => {
     for (const { kind, name, source, keys } of projects) {
       const { privateKey } = keys;
       const draft = signedSample(kind, source, privateKey === undefined ? {} : { privateKey });
-      const answer = await fetch(`${app.ingress.url}/webhooks/${name}${draft.suffix}`, draft);
+      const answer = await fetchAgain(`${name}${draft.suffix}`, draft);
       assert.equal(answer.ok, true, `${name}: ${answer.status} ${await answer.text()}`);
       expected.push({ source: name, type: kind.type, data: dataOf(kind, draft.body) });
       const id = decodeURIComponent(answer.headers.get('nextevent-id') ?? '');
@@ -62,13 +73,25 @@ describe('every provider', { timeout: 300_000 }, () => {
   test('sends the same event again without an effect', async () => {
     const { kind, name, source } = projects[0]!;
     const draft = signedSample(kind, source);
-    const post = async (): Promise<[number, unknown]> => {
-      const answer = await fetch(`${app.ingress.url}/webhooks/${name}`, draft);
-      return [answer.status, ((await answer.json()) as { id: string }).id];
+    const post = async (): Promise<[number, string]> => {
+      const answer = await fetchAgain(name, draft);
+      return [answer.status, decodeURIComponent(answer.headers.get('nextevent-id') ?? '')];
     };
     const first = await post();
     assert.equal(first[0], 202);
+    const started = app.client.workflow.getHandle(`on-${name}/${first[1]}`);
+    const runOf = async (): Promise<string> => {
+      const isDispatched = async () => (await heldBy(app.client, name)).backlog === 0;
+      // A source to which nobody has subscribed, and in which nothing waits, need not be there.
+      await until(`the backlog of ${name} is empty`, () =>
+        isDispatched().catch((error: unknown) => error instanceof WorkflowNotFoundError),
+      );
+      await started.result();
+      return (await started.describe()).runId;
+    };
+    const run = await runOf();
     assert.deepEqual(await post(), first);
+    assert.equal(await runOf(), run);
   });
 
   test('starts a workflow for each event of a body, and none again for the same body', async () => {
@@ -78,7 +101,7 @@ describe('every provider', { timeout: 300_000 }, () => {
     const privateKey = keys.privateKey ?? '';
     const post = async (): Promise<unknown> => {
       const draft = signedBody(source, { body }, { privateKey });
-      const answer = await fetch(`${app.ingress.url}/webhooks/${name}`, draft);
+      const answer = await fetchAgain(name, draft);
       return answer.json();
     };
     const first = (await post()) as { events: Array<{ id: string; started: string[] }> };

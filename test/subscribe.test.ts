@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
@@ -148,7 +149,7 @@ after(async () => {
   await server.stop();
 });
 
-describe('subscribe', { timeout: 300_000 }, () => {
+describe('subscribe', { timeout: 900_000 }, () => {
   test('a workflow that one webhook started waits for two others, each for its own', async () => {
     const handle = startedBy(app, 'on-start', await deliver(app, 'start', {}));
     await untilSubscribed(handle, 2);
@@ -379,14 +380,14 @@ describe('subscribe', { timeout: 300_000 }, () => {
   });
 });
 
-describe('A subscription', { timeout: 300_000 }, () => {
+describe('A subscription', { timeout: 900_000 }, () => {
   test('is undone when subscribe is cancelled, heard or not', async () => {
     const handle = await app.start('cancelSubscribe', 'undone', "'heard' == data");
     await untilSubscribed(handle, 1);
     await until('the source has heard of both ends', async () => {
-      const { version, subscriptions } = await heldBy(app.client, 'undone');
+      const undone = await heldBy(app.client, 'undone').catch(() => undefined);
       // Registered, ended; ended; registered.
-      return version >= 4 && subscriptions.length === 1;
+      return undone && undone.version >= 4 && undone.subscriptions.length === 1;
     });
     await goOn(handle);
     assert.deepEqual(await handle.result(), ['cancelled', 'cancelled']);
@@ -431,7 +432,8 @@ describe('A subscription', { timeout: 300_000 }, () => {
   });
 
   test('has what came for it before its task failed and was executed again', async () => {
-    const handle = await app.start('subscribeInVain', 'same-path', [NO_WARM_UP, NO_WARM_UP]);
+    const filters = [NO_WARM_UP, NO_WARM_UP];
+    const handle = await startPatient('subscribeInVain', 'same-path', filters);
     await until('the registration was heard', () => held.has('same-path'));
     await warmUp(app, 'same-path');
     await deliver(app, 'same-path', {}, 'meanwhile');
@@ -442,7 +444,7 @@ describe('A subscription', { timeout: 300_000 }, () => {
   });
 
   test('... in its order with what came for another subscription, also if it is the same', async () => {
-    const handle = await app.start('subscribeInVainBeside', 'beside', [
+    const handle = await startPatient('subscribeInVainBeside', 'beside', [
       NO_WARM_UP,
       'has(data.body.json.forBoth)',
     ]);
@@ -466,7 +468,7 @@ describe('A subscription', { timeout: 300_000 }, () => {
   });
 
   test('... but not what was read before the subscription was made', async () => {
-    const handle = await app.start('subscribeInVainBeside', 'read', ['', ''], true);
+    const handle = await startPatient('subscribeInVainBeside', 'read', ['', ''], true);
     await until('the registration was heard', () => held.has('read'));
     await warmUp(app, 'read');
     for (const id of ['one', 'two']) await deliver(app, 'read', {}, id);
@@ -484,7 +486,7 @@ describe('A subscription', { timeout: 300_000 }, () => {
 
   test('... and nothing of another filter, if the task took another path', async () => {
     const filters = ["data.body.json.key == 'one'", "data.body.json.key == 'other'"];
-    const handle = await app.start('subscribeInVain', 'other-path', filters);
+    const handle = await startPatient('subscribeInVain', 'other-path', filters);
     await until('the registration was heard', () => held.has('other-path'));
     await warmUp(app, 'other-path');
     await deliver(app, 'other-path', { key: 'one' }, 'one');
@@ -496,10 +498,22 @@ describe('A subscription', { timeout: 300_000 }, () => {
     // What the failed task registered goes when an event finds that the workflow has ended.
     await deliver(app, 'other-path', { key: 'one' });
     await until('nothing is held any more', async () => {
-      return (await heldBy(app.client, 'other-path')).subscriptions.length === 0;
+      const left = await heldBy(app.client, 'other-path').catch(() => undefined);
+      return left?.subscriptions.length === 0;
     });
   });
 });
+
+/**
+ * Starts one whose task the test holds up. The SDK reports to the server that such a task lives on
+ * when most of its time has passed, and that would end the task before it has failed.
+ */
+function startPatient(workflow: string, ...args: unknown[]): Promise<WorkflowHandle> {
+  const workflowId = `${workflow}-${randomUUID()}`;
+  const { taskQueue } = app;
+  const options = { workflowId, taskQueue, args, workflowTaskTimeout: '1 minute' } as const;
+  return app.client.workflow.start(workflow, options);
+}
 
 async function outcomesOf(source: string, filters: string[]): Promise<Outcome[]> {
   const handle = await app.start('tryToSubscribe', source, filters);

@@ -77,10 +77,11 @@ test('A run that has gone ahead of its tasks to answer is forgotten, and replays
       return answer;
     });
     await replay(handle);
-    if (failure !== undefined) failures.push(failure);
+    // Any other failure is one of a machine that is busy.
+    if (failure?.includes(GONE_AHEAD)) failures.push(failure);
     return failures.length > 0;
   });
-  assert.match(failures[0] ?? '', new RegExp(GONE_AHEAD));
+  assert.equal(failures.length, 1);
 });
 
 test('A run that has gone ahead to the task of another worker is executed again', async () => {
@@ -98,15 +99,14 @@ test('... and so is one that has gone ahead of a task that had failed', async ()
 test('No task fails of a run that is asked after each', async () => {
   const taskQueue = `asked-${randomUUID()}`;
   const activities = { wait: (ms: number) => sleep(ms) };
-  const options = { workflowId: taskQueue, taskQueue, workflowTaskTimeout: 2000 };
+  const options = { workflowId: taskQueue, taskQueue, workflowTaskTimeout: 5000 };
   const handle = await server.client.workflow.start('takeSteps', options);
   await withWorker({ taskQueue, activities }, async () => {
     for (let taken = 0; taken < STEP_COUNT; taken += 1) {
       // Nothing else is under way, so that each question comes by itself.
-      await until(
-        `it has taken ${taken}`,
-        async () => (await handle.query(countedQuery)) === taken,
-      );
+      await until(`it has taken ${taken}`, async () => {
+        return (await handle.query(countedQuery).catch(() => undefined)) === taken;
+      });
       await assert.rejects(handle.executeUpdate(refusedUpdate), WorkflowUpdateFailedError);
       assert.equal(await handle.query(countedQuery), taken);
       await handle.signal(stepSignal);
@@ -177,7 +177,7 @@ async function startAskedLate(): Promise<AskedLate> {
     stickyAttributes: { workerTaskQueue: silent, scheduleToStartTimeout: SILENT_FOR },
   });
   // Of a queue that nobody has polled yet the server hopes for nothing.
-  assert.equal((await poll(silent, POLL_MS_MIN)).length, 0);
+  assert.equal((await poll(silent, POLL_MS_MIN).catch(noneInTime)).length, 0);
   const asking = ask(handle);
   assert.ok((await poll(silent)).length > 0, 'no question has come');
   await workflowService.resetStickyTaskQueue({ ...request, execution: { workflowId: taskQueue } });
@@ -203,6 +203,12 @@ async function poll(taskQueue: TaskQueue, withinMs = POLL_MS_MAX): Promise<Uint8
     workflowService.pollWorkflowTaskQueue(request),
   );
   return taskToken;
+}
+
+/** The server may answer later than that it has nothing. */
+function noneInTime(error: unknown): Uint8Array {
+  if (!isGrpcDeadlineError(error)) throw error;
+  return new Uint8Array();
 }
 
 /** A worker gets the question, then the task comes back to it. */

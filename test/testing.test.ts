@@ -48,7 +48,7 @@ before(async () => {
 });
 after(() => server.stop());
 
-describe('A project that is tested', { timeout: 300_000 }, () => {
+describe('A project that is tested', { timeout: 900_000 }, () => {
   let app: TestApp;
   before(async () => {
     app = await startTestApp(server, project);
@@ -74,8 +74,14 @@ describe('A project that is tested', { timeout: 300_000 }, () => {
   });
 
   test('starts a workflow once for an event that is sent again', async () => {
+    const handle = app.client.workflow.getHandle('on-placed/twice');
     const first = await app.send('placed', { order: 'A-3' }, { id: 'twice' });
+    const look = () => handle.describe().catch(() => undefined);
+    const { runId } = await until('it is started', look, LONG);
     const again = await app.send('placed', { order: 'A-3' }, { id: 'twice' });
+    // Comes after it, also if both are queued.
+    await app.waitForSubscriptions(await place('A-3-after'), LONG);
+    assert.equal((await handle.describe()).runId, runId);
     for (const { started, queued } of [first, again]) {
       if (!queued) assert.deepEqual(started, ['on-placed/twice']);
     }
@@ -137,7 +143,7 @@ describe('A project that is tested', { timeout: 300_000 }, () => {
   }
 });
 
-describe('The configuration of a project', { timeout: 300_000 }, () => {
+describe('The configuration of a project', { timeout: 900_000 }, () => {
   test('is that of its file, and what else is given takes its place', async () => {
     const greetings: string[] = [];
     const app = await startTestApp(server, {
@@ -168,7 +174,7 @@ describe('The configuration of a project', { timeout: 300_000 }, () => {
   });
 });
 
-describe('A recorded history', { timeout: 300_000 }, () => {
+describe('A recorded history', { timeout: 900_000 }, () => {
   let directory: string;
   let files: readonly [kept: string, broken: string];
   before(async () => {
@@ -216,7 +222,7 @@ describe('A recorded history', { timeout: 300_000 }, () => {
   });
 });
 
-describe('A server for tests', { timeout: 300_000 }, () => {
+describe('A server for tests', { timeout: 900_000 }, () => {
   test('is gone with its database once it is stopped', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'nextevent-empty-'));
     const { TMPDIR } = process.env;

@@ -89,12 +89,17 @@ export function dispatcherWith(
   {
     sources = new SourceClient(client),
     triggers = new Triggers(client, []),
+    stuckMs = STUCK_MS,
     ...trouble
-  }: Trouble & { readonly sources?: SourceClient; readonly triggers?: Triggers },
+  }: Trouble & {
+    readonly sources?: SourceClient;
+    readonly triggers?: Triggers;
+    readonly stuckMs?: number;
+  },
 ): SourceDispatcher {
   return new SourceDispatcher(source, {
     client: sources,
-    lanes: new Lanes(troubled(client, trouble), STUCK_MS),
+    lanes: new Lanes(troubled(client, trouble), stuckMs),
     triggers,
   });
 }

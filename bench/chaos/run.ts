@@ -29,7 +29,7 @@ const SETTLE_MS_MAX = 300_000;
 const TELL_EVERY_MS = 30_000;
 
 /** How long a source may take to drop a subscription of a workflow that is gone. */
-const CLEAN_MS_MAX = 30_000;
+const CLEAN_MS_MAX = 120_000;
 const CLEAN_LOOK_MS = 1_000;
 
 export interface ChaosOptions {

@@ -11,7 +11,7 @@ export interface RacingActivities {
   afterSubscribe(key: string): Promise<void>;
 }
 
-const options = { startToCloseTimeout: '1 minute', retry: { maximumAttempts: 1 } } as const;
+const options = { startToCloseTimeout: '4 minutes', retry: { maximumAttempts: 1 } } as const;
 const ordinary = proxyActivities<RacingActivities>(options);
 const local = proxyLocalActivities<RacingActivities>(options);
 

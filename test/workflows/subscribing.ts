@@ -32,9 +32,11 @@ const { askForEvent } = proxyActivities<SubscribingActivities>({
   startToCloseTimeout: '10 seconds',
   retry: { maximumAttempts: 1 },
 });
-const { untilHeard, nextAttempt, hold } = proxyLocalActivities<SubscribingActivities>({
+const { untilHeard, nextAttempt } = proxyLocalActivities<SubscribingActivities>({
   startToCloseTimeout: '10 seconds',
 });
+// As long as the task has that it keeps open.
+const { hold } = proxyLocalActivities<SubscribingActivities>({ startToCloseTimeout: '1 minute' });
 
 /** Waits for two sources, one by one and then for both. */
 export async function twoStreams(): Promise<void> {
