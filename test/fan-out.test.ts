@@ -10,7 +10,6 @@ import proto from '@temporalio/proto';
 
 import { connectWithoutRetry, createDispatcher } from '../dispatch/dispatcher.ts';
 import { Lanes } from '../dispatch/lanes.ts';
-import { retrying } from '../dispatch/failures.ts';
 import { sideBySide } from '../dispatch/side-by-side.ts';
 import { SourceClient } from '../dispatch/source-client.ts';
 import { FAN_OUT_MAX } from '../dispatch/source-dispatcher.ts';
@@ -25,6 +24,7 @@ import {
   type TestServer,
 } from './harness.ts';
 import { farFrom } from './far.ts';
+import { patiently } from './filling.ts';
 import { SIGNALS_PER_RUN } from '../workflows/source.ts';
 import { untilShown } from './rounds.ts';
 import { historyOf, NO_WARM_UP, untilNextRun, warmUp } from './observe.ts';
@@ -42,9 +42,6 @@ const SLOWER_MAX = 4;
 
 /** Registrations in one signal: well under the 2 MiB that it may have. */
 const BATCH = 500;
-
-/** How long one of them is tried again, while the source is at those before it. */
-const REGISTER_MS_MAX = 60_000;
 
 /** How many signals a source is sent at once: they come one after the other, each within two seconds. */
 const SIGNALS_AT_ONCE = 8;
@@ -104,8 +101,9 @@ describe('An event', { timeout: 900_000 }, () => {
         }
       }
     }
-    for (const took of tookMs.values())
+    for (const took of tookMs.values()) {
       assert.ok(took.length > ROUNDS / 2, `${queued} were queued`);
+    }
     const p50 = CROWDS.map((size) => medianOf(tookMs.get(size) ?? []));
     const told = CROWDS.map((size, index) => `${size}: ${p50[index]?.toFixed(1)} ms`).join(', ');
     t.diagnostic(`p50 of the answer by the number of subscriptions: ${told}; queued: ${queued}`);
@@ -234,7 +232,7 @@ async function fill(source: string, subscriptions: number): Promise<void> {
       const filter = `data.body.json.key == '${id}'`;
       return { id, filter, workflowId: `nobody-${id}`, firstRunId: id };
     });
-    await retrying(REGISTER_MS_MAX, () => client.register(source, { registrations }));
+    await patiently(() => client.register(source, { registrations }));
   }
   await until(`${source} holds ${subscriptions}`, async () => {
     const { memo } = (await client.describe(source).catch(() => undefined)) ?? {};

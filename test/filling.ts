@@ -11,8 +11,8 @@ import { until } from './harness.ts';
 const REGISTRATIONS = 500;
 const SIGNALS = 4;
 
-/** How long one of them is tried again, while the source is at those before it. */
-const REGISTER_MS_MAX = 60_000;
+/** How long a call is tried again. */
+const CALL_MS_MAX = 60_000;
 
 export interface Filled {
   readonly id: string;
@@ -30,10 +30,15 @@ export async function fill(client: SourceClient, source: string, count: number):
       { length: Math.min(count - filled.length, REGISTRATIONS) },
       registrationOf,
     );
-    await retrying(REGISTER_MS_MAX, () => client.register(source, { registrations }));
+    await patiently(() => client.register(source, { registrations }));
     filled.push(...registrations);
   }
   return filled;
+}
+
+/** A call to a source, tried again while it is at those before it. */
+export function patiently<T>(call: () => Promise<T>): Promise<T> {
+  return retrying(CALL_MS_MAX, call);
 }
 
 async function untilRoom(client: SourceClient, source: string): Promise<void> {

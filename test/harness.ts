@@ -159,6 +159,14 @@ export async function postUntilAccepted(urls: readonly string[], post_: Post): P
   return value;
 }
 
+/** Sends a request, and again while it is told to, as senders of webhooks do. */
+export function fetchAgain(url: string, request: RequestInit): Promise<Response> {
+  return until(`${url} is answered`, async () => {
+    const response = await fetch(url, request);
+    return response.status !== 503 && response;
+  });
+}
+
 /** Waits for a condition: for the first result that is not false, null or undefined. */
 export function until<T>(
   what: string,

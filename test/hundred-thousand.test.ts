@@ -5,10 +5,9 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 
-import { retrying } from '../dispatch/failures.ts';
 import { SourceClient } from '../dispatch/source-client.ts';
 import { sourceWorkflowId } from '../workflows/messages.ts';
-import { fill } from './filling.ts';
+import { fill, patiently } from './filling.ts';
 import {
   post,
   postUntilAccepted,
@@ -93,7 +92,7 @@ test('a source of a hundred thousand wakes who subscribes, through ingresses old
     const { runId } = await source.describe();
     await took('new run', async () => {
       for (let signals = 0; signals < SIGNALS_PER_RUN; signals += 1) {
-        await retrying(60_000, () => client.unregister(SOURCE, [randomUUID()]));
+        await patiently(() => client.unregister(SOURCE, [randomUUID()]));
       }
       await untilNextRun(client, SOURCE, runId);
     });

@@ -4,10 +4,9 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 
-import type { WorkflowHandle } from '@temporalio/client';
-
 import { BATCH_BYTES_MAX, Lanes } from '../dispatch/lanes.ts';
 import { startApp, startServer, until, type TestApp, type TestServer } from './harness.ts';
+import { signalsTo } from './observe.ts';
 import { untilShown } from './rounds.ts';
 import { eventOf, STUCK_MS } from './trouble.ts';
 
@@ -40,20 +39,17 @@ describe('Events that wait for one workflow', () => {
     const many = idsOf(Math.ceil(BATCH_BYTES_MAX / ID_BYTES));
     const signals = await pushAll([many, many, many]);
     assert.deepEqual(
-      signals.map(({ events }) => events),
+      signals.map(({ ids }) => ids.length),
       [1, 1, 1],
     );
   });
 });
 
-interface Signal {
-  readonly bytes: number;
-  readonly events: number;
-}
+type Signals = Awaited<ReturnType<typeof signalsTo>>;
 
 /** Hands a workflow an event for each of these lists of subscriptions, all at once; how they came. */
-async function pushAll(all: ReadonlyArray<readonly string[]>): Promise<readonly Signal[]> {
-  let signals: readonly Signal[] = [];
+async function pushAll(all: ReadonlyArray<readonly string[]>): Promise<Signals> {
+  let signals: Signals = [];
   // On a busy machine one may not be answered in time, and come again.
   await untilShown('each came, and none twice', async () => {
     signals = await pushOnce(all);
@@ -62,7 +58,7 @@ async function pushAll(all: ReadonlyArray<readonly string[]>): Promise<readonly 
   return signals;
 }
 
-async function pushOnce(all: ReadonlyArray<readonly string[]>): Promise<readonly Signal[]> {
+async function pushOnce(all: ReadonlyArray<readonly string[]>): Promise<Signals> {
   const handle = await app.start('hoard', { source: SOURCE, received: [] });
   const lanes = new Lanes(app.client, STUCK_MS);
   const target = { workflowId: handle.workflowId, firstRunId: '' };
@@ -79,18 +75,8 @@ async function pushOnce(all: ReadonlyArray<readonly string[]>): Promise<readonly
   return signals;
 }
 
-function countOf(signals: readonly Signal[]): number {
-  return signals.reduce((sum, { events }) => sum + events, 0);
-}
-
-async function signalsTo(handle: WorkflowHandle): Promise<readonly Signal[]> {
-  const { events } = await handle.fetchHistory();
-  return (events ?? []).flatMap(({ workflowExecutionSignaledEventAttributes: signal }) => {
-    const data = signal?.input?.payloads?.[0]?.data;
-    if (!data) return [];
-    const { events: sent } = JSON.parse(Buffer.from(data).toString()) as { events: unknown[] };
-    return { bytes: data.length, events: sent.length };
-  });
+function countOf(signals: Signals): number {
+  return signals.reduce((sum, { ids }) => sum + ids.length, 0);
 }
 
 function idsOf(count: number): readonly string[] {

@@ -6,6 +6,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import type { Event, WebhookData } from 'nextevent/workflow';
 
 import {
+  fetchAgain,
   progressOf,
   startApp,
   startServer,
@@ -115,7 +116,9 @@ describe('nextEvent', { timeout: 1_800_000 }, () => {
       ['e3', '/deep/er/', 'other'],
     ] as const) {
       const headers = { 'x-kind': kind, 'idempotency-key': id };
-      const response = await fetchAgain(`${source}${path}`, { headers });
+      const response = await fetchAgain(`${app.ingress.url}/webhooks/${source}${path}`, {
+        headers,
+      });
       assert.equal(response.status, 202);
       if (((await response.json()) as Posted).queued) await untilDispatched(app, source);
     }
@@ -553,7 +556,7 @@ function idsOf(received: readonly Received[]): string[] {
 }
 
 async function postBody(query: string, type: string, body: string | Uint8Array): Promise<Posted> {
-  const response = await fetchAgain(`bodies?${query}`, {
+  const response = await fetchAgain(`${app.ingress.url}/webhooks/bodies?${query}`, {
     method: 'POST',
     headers: { 'content-type': type, 'idempotency-key': randomUUID() },
     body,
@@ -561,12 +564,4 @@ async function postBody(query: string, type: string, body: string | Uint8Array):
   const posted = (await response.json()) as Posted;
   if (posted.queued) await untilDispatched(app, 'bodies');
   return posted;
-}
-
-/** Sends a webhook, and again while it is told to, as senders do. */
-function fetchAgain(path: string, request: RequestInit): Promise<Response> {
-  return until(`${path} is answered`, async () => {
-    const response = await fetch(`${app.ingress.url}/webhooks/${path}`, request);
-    return response.status !== 503 && response;
-  });
 }

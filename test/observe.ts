@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto';
 
 import type { Client, WorkflowHandle } from '@temporalio/client';
+import { tsToMs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
 
 import { SourceClient, type SourceDescription } from '../dispatch/source-client.ts';
@@ -13,6 +14,7 @@ import {
   SOURCE_TASK_QUEUE,
   SOURCE_WORKFLOW_TYPE,
   sourceWorkflowId,
+  type EventBatch,
 } from '../workflows/messages.ts';
 import type { SourceInput } from '../workflows/source-records.ts';
 import { postUntilAccepted, until, type Posted, type TestApp } from './harness.ts';
@@ -186,6 +188,18 @@ export async function historyOf(handle: WorkflowHandle): Promise<string[]> {
   return (events ?? []).map(({ eventType }) =>
     (EventType[eventType ?? 0] ?? '').replace('EVENT_TYPE_', '').toLowerCase(),
   );
+}
+
+/** The signals with events of subscriptions that a workflow was sent, oldest first. */
+export async function signalsTo(handle: WorkflowHandle) {
+  const { events } = await handle.fetchHistory();
+  return (events ?? []).flatMap(({ eventTime, workflowExecutionSignaledEventAttributes }) => {
+    const data = workflowExecutionSignaledEventAttributes?.input?.payloads?.[0]?.data;
+    if (!data) return [];
+    const batch = JSON.parse(Buffer.from(data).toString()) as EventBatch;
+    const ids = batch.events.map(({ event }) => event.id);
+    return { at: tsToMs(eventTime), bytes: data.length, ids };
+  });
 }
 
 /** How many events of a kind are in the history. */

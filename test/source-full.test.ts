@@ -4,7 +4,6 @@ import { after, before, test } from 'node:test';
 
 import { createRegistrationActivities } from '../activities/registration.ts';
 import { HOT_BYTES_MAX, STATE_BYTES_MAX, StateSizes } from '../activities/state-sizes.ts';
-import { retrying } from '../dispatch/failures.ts';
 import { SourceClient } from '../dispatch/source-client.ts';
 import { UNINDEXED_COST_MAX } from '../events/filter-access.ts';
 import { FILTER_LENGTH_MAX } from '../events/filter.ts';
@@ -13,13 +12,11 @@ import {
   SOURCE_WORKFLOW_TYPE,
   sourceWorkflowId,
 } from '../workflows/messages.ts';
+import { patiently } from './filling.ts';
 import { startApp, startServer, until, untilSubscribed, type TestServer } from './harness.ts';
 
 /** How many registrations are in one signal: under the 2 MiB that a signal may have. */
 const REGISTRATIONS = 200;
-
-/** How long one of them is tried again, while the source is at those before it. */
-const REGISTER_MS_MAX = 60_000;
 
 /** A filter that counts its steps, and what it costs: so few are enough that all stay in memory. */
 const SLOW_FILTER = "data.text.matches('a+')";
@@ -70,7 +67,7 @@ test('... but not once more who has a place: an attempt may be made again', asyn
     const others = Array.from({ length: UNINDEXED_COST_MAX / SLOW_FILTER_COST - 1 }, subscribing);
     const filling = registering();
     for (const request of others) {
-      await retrying(REGISTER_MS_MAX, () => filling.nexteventRegister(request));
+      await patiently(() => filling.nexteventRegister(request));
     }
     await untilUnindexed(client, 'placed', UNINDEXED_COST_MAX - SLOW_FILTER_COST);
     // It reads the source anew.
@@ -111,7 +108,7 @@ test('who subscribes while a source moves what it holds gets what is posted afte
     const batches = 8;
     for (let batch = 0; batch < batches; batch += 1) {
       const request = { registrations: registrations() };
-      await retrying(REGISTER_MS_MAX, () => client.register('moving', request));
+      await patiently(() => client.register('moving', request));
     }
     const listener = await app.start('listen', { subscriptions: [['moving', '']], count: 1 });
     await untilSubscribed(listener, 1);

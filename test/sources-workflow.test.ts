@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { WorkflowNotFoundError } from '@temporalio/client';
 
 import { startTestApp, type TestApp } from '../testing/index.ts';
-import { startServer, until, untilSubscribed, type TestServer } from './harness.ts';
+import { fetchAgain, startServer, until, untilSubscribed, type TestServer } from './harness.ts';
 import { heldBy } from './observe.ts';
 import { KINDS, signedBody, signedSample, type Kind } from './sources.ts';
 import type { Provided } from './workflows/providing.ts';
@@ -40,14 +40,6 @@ describe('every provider', { timeout: 900_000 }, () => {
     await server?.stop();
   });
 
-  /** Sends it, and again while it is told to, as senders do. */
-  function fetchAgain(path: string, draft: RequestInit): Promise<Response> {
-    return until(`${path} is answered`, async () => {
-      const answer = await fetch(`${app.ingress.url}/webhooks/${path}`, draft);
-      return answer.status !== 503 && answer;
-    });
-  }
-
   test('wakes and starts workflows with the right type, and its own body as data', async () => {
     const workflow = await app.start(
       'receiveFromEach',
@@ -58,7 +50,7 @@ describe('every provider', { timeout: 900_000 }, () => {
     for (const { kind, name, source, keys } of projects) {
       const { privateKey } = keys;
       const draft = signedSample(kind, source, privateKey === undefined ? {} : { privateKey });
-      const answer = await fetchAgain(`${name}${draft.suffix}`, draft);
+      const answer = await fetchAgain(`${app.ingress.url}/webhooks/${name}${draft.suffix}`, draft);
       assert.equal(answer.ok, true, `${name}: ${answer.status} ${await answer.text()}`);
       expected.push({ source: name, type: kind.type, data: dataOf(kind, draft.body) });
       const id = decodeURIComponent(answer.headers.get('nextevent-id') ?? '');
@@ -74,7 +66,7 @@ describe('every provider', { timeout: 900_000 }, () => {
     const { kind, name, source } = projects[0]!;
     const draft = signedSample(kind, source);
     const post = async (): Promise<[number, string]> => {
-      const answer = await fetchAgain(name, draft);
+      const answer = await fetchAgain(`${app.ingress.url}/webhooks/${name}`, draft);
       return [answer.status, decodeURIComponent(answer.headers.get('nextevent-id') ?? '')];
     };
     const first = await post();
@@ -101,7 +93,7 @@ describe('every provider', { timeout: 900_000 }, () => {
     const privateKey = keys.privateKey ?? '';
     const post = async (): Promise<unknown> => {
       const draft = signedBody(source, { body }, { privateKey });
-      const answer = await fetchAgain(name, draft);
+      const answer = await fetchAgain(`${app.ingress.url}/webhooks/${name}`, draft);
       return answer.json();
     };
     const first = (await post()) as { events: Array<{ id: string; started: string[] }> };

@@ -1,4 +1,5 @@
-// A workflow whose commands depend on which signals come to it together.
+// Workflows that are asked: one whose commands depend on which signals come to it together, and one
+// that makes all kinds of them.
 
 import {
   ActivityCancellationType,
@@ -33,33 +34,22 @@ const { wait } = proxyActivities<Waiting>({
 });
 const { wait: waitLocally } = proxyLocalActivities<Waiting>({ startToCloseTimeout: 60_000 });
 
+const longTimer = () => sleep(60_000);
+const longActivity = () => wait(3000);
+const atOnce = () => Promise.resolve();
+const laterTask = () => sleep(1);
+
 /** Whatever makes events in a history, or takes some back: one step for each signal. */
 const STEPS: ReadonlyArray<() => Promise<unknown>> = [
-  () => Promise.resolve(),
+  atOnce,
   () => Promise.resolve(upsertMemo({ told: 1 })),
   () => sleep(1),
-  () =>
-    cancelled(
-      () => sleep(60_000),
-      () => Promise.resolve(),
-    ),
-  () =>
-    cancelled(
-      () => sleep(60_000),
-      () => sleep(1),
-    ),
+  () => cancelled(longTimer, atOnce),
+  () => cancelled(longTimer, laterTask),
   () => wait(0),
   () => Promise.all([wait(0), wait(0), sleep(1)]),
-  () =>
-    cancelled(
-      () => wait(0),
-      () => Promise.resolve(),
-    ),
-  () =>
-    cancelled(
-      () => wait(3000),
-      () => sleep(1),
-    ),
+  () => cancelled(longActivity, atOnce),
+  () => cancelled(longActivity, laterTask),
   () => waitLocally(0),
   // Longer than a task may take: the worker tells the server that it goes on.
   () => waitLocally(2 * workflowInfo().taskTimeoutMs),
@@ -67,22 +57,22 @@ const STEPS: ReadonlyArray<() => Promise<unknown>> = [
 ];
 export const STEP_COUNT = STEPS.length;
 
+/** Takes a step for each signal, and tells how many it has taken. */
 export async function takeSteps(): Promise<void> {
-  const count = { come: 0 };
+  const steps = { asked: 0, taken: 0 };
   setHandler(stepSignal, () => {
-    count.come += 1;
+    steps.asked += 1;
   });
   setHandler(refusedUpdate, () => {}, {
     validator() {
       throw new Error('refused');
     },
   });
-  const state = { taken: 0 };
-  setHandler(countedQuery, () => state.taken);
+  setHandler(countedQuery, () => steps.taken);
   for (const step of STEPS) {
-    await condition(() => count.come > state.taken);
+    await condition(() => steps.asked > steps.taken);
     await step();
-    state.taken += 1;
+    steps.taken += 1;
   }
 }
 
