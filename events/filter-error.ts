@@ -25,6 +25,11 @@ export class FilterError extends Error {
   }
 }
 
+/** A value of the event, or of the filter, that a function does not take. */
+export class ValueError extends Error {
+  override readonly name = 'ValueError';
+}
+
 /** Words a complaint about a filter, for its author. */
 export function toFilterError(text: string, complaint: Complaint): FilterError {
   const { problem, at, hint } = complaint;

@@ -6,8 +6,10 @@ import type { Environment } from '@marcbachmann/cel-js';
 import { Duration, type UnsignedInt } from '@marcbachmann/cel-js/evaluator';
 
 import type { Budget } from './filter-budget.ts';
+import { ValueError } from './filter-error.ts';
 import { isComprehension, isExpanded, isExpression, partsOf, toCall } from './filter-expression.ts';
 import type { Call, Expression } from './filter-expression.ts';
+import { addSearches, SEARCHES } from './filter-search.ts';
 import {
   INSTANT_PARTS,
   NANOSECONDS_MAX,
@@ -43,11 +45,6 @@ const METHODS: ReadonlySet<string> = new Set(['lowerAscii', 'upperAscii']);
 
 /** Read wrongly by the library even in UTC. */
 const UTC_PARTS: ReadonlySet<string> = new Set(['getDayOfYear', 'getMilliseconds']);
-
-/** A value of the event, or of the filter, that a function does not take. */
-export class ValueError extends Error {
-  override readonly name = 'ValueError';
-}
 
 /** A length of time whose sums are exact, and stay within what the language has. */
 class ExactDuration extends Duration {
@@ -87,6 +84,7 @@ export function registerMended(environment: Environment, budget: Budget): void {
     environment.registerFunction(signature, handler, { async: false });
   };
   addTime(add, budget);
+  addSearches(add, MENDED, budget);
   addOrderOfBytes(environment);
   add(`${MENDED}has(dyn, string): bool`, hasKey);
   add(`${MENDED}int(int): int`, (value: bigint) => value);
@@ -183,6 +181,7 @@ export function mend(expression: Expression, toDyn: (expression: Expression) => 
 function isReplaced({ name, receiver, parameters }: Call): boolean {
   if (receiver === undefined) return FUNCTIONS.has(name) && parameters.length === 1;
   if (METHODS.has(name)) return parameters.length === 0;
+  if (SEARCHES.has(name)) return true;
   if (!Object.hasOwn(INSTANT_PARTS, name)) return false;
   return parameters.length === 1 || UTC_PARTS.has(name);
 }
@@ -222,7 +221,8 @@ function textToInt(text: string): bigint {
 }
 
 function textToDouble(text: string): number {
-  if (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return Number(text);
+  // Each text is read in one way only: two would be tried for every digit.
+  if (/^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(text)) return Number(text);
   if (/^nan$/i.test(text)) return Number.NaN;
   const infinite = /^([+-]?)inf(inity)?$/i.exec(text);
   if (infinite === null) throw new ValueError('double conversion error');

@@ -4,8 +4,8 @@ import { EvaluationError, ParseError, TypeError } from '@marcbachmann/cel-js';
 
 import { BOUNDED } from './filter-bounds.ts';
 import { BudgetError } from './filter-budget.ts';
-import { FilterError, toFilterError } from './filter-error.ts';
-import { MENDED, ValueError } from './filter-functions.ts';
+import { FilterError, toFilterError, ValueError } from './filter-error.ts';
+import { MENDED } from './filter-functions.ts';
 import { suggest, suggestAt } from './filter-hints.ts';
 import { FILTER_DEPTH_MAX, FILTER_NODES_MAX } from './filter-language.ts';
 import { PatternError } from './filter-regex.ts';

@@ -363,6 +363,9 @@ describe('the cost of one evaluation', () => {
     texts: list.slice(0, 30_000).map(String),
     text: 'a'.repeat(900_000),
     tail: `${'a'.repeat(28)}!`,
+    // Nothing of it can be skipped in a text that is all 'a'.
+    needle: `${'a'.repeat(100_000)}b${'a'.repeat(100_000)}`,
+    digits: `${'1'.repeat(50_000)}x`,
   };
   const costly = [
     'data.list.exists(x, data.list.exists(y, false))',
@@ -376,6 +379,14 @@ describe('the cost of one evaluation', () => {
     `data.list.exists(x, ${'x.a == 1 || '.repeat(80)} x.a == 1)`,
     `data.list.exists(x, ${' '.repeat(3_000)} x.a == data.list)`,
     `data.text.matches('(a?){100}a{100}b')`,
+    'data.text.contains(data.needle)',
+    'data.text.indexOf(data.needle) == 0',
+    'data.text.indexOf(data.needle, 1) == 0',
+    'data.text.lastIndexOf(data.needle) == 0',
+    'data.text.lastIndexOf(data.needle, 800000) == 0',
+    'size(data.text.split(data.needle)) == 0',
+    'size(data.text.split(data.needle, 2)) == 0',
+    `size([data.text.substring(0, 2000).split('').join(data.text.substring(0, 20000))]) == 0`,
   ];
   for (const text of costly) {
     test(`is bounded: ${text.slice(0, 70)}`, () => {
@@ -419,6 +430,29 @@ describe('the cost of one evaluation', () => {
       assert.deepEqual(filter.evaluate(input), { matched: false });
       const { user, system } = process.cpuUsage(started);
       assert.ok(user + system < 100_000, `${text}: ${user + system} µs`);
+    }
+  });
+
+  test('of reading a number is a matter of milliseconds, also of text made for it', () => {
+    const input = toFilterInput(eventOf(data));
+    const filter = compileFilter('double(data.digits) > 1.0');
+    filter.evaluate(input);
+    const started = process.cpuUsage();
+    const { error } = filter.evaluate(input);
+    const { user, system } = process.cpuUsage(started);
+    assert.equal(error, 'double conversion error');
+    assert.ok(user + system < 100_000, `${user + system} µs`);
+  });
+
+  test('leaves room to look for a word in a large text, and for a long text in a small one', () => {
+    const long = 'b'.repeat(5_000);
+    const held = { text: `${data.text}word`, long, small: `a${long}` };
+    for (const filter of [
+      `data.text.contains('word') && data.text.indexOf('word') == 900000`,
+      `data.text.lastIndexOf('word') == 900000`,
+      'data.small.contains(data.long) && size(data.small.split(data.long)) == 2',
+    ]) {
+      assert.deepEqual(evaluated(filter, held), { matched: true }, filter);
     }
   });
 
