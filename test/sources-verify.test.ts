@@ -462,6 +462,38 @@ type Changed = Omit<Draft, 'body'> & {
   readonly repeated?: readonly string[];
 };
 
+describe('a request that is made to', () => {
+  test('have a signed id taken for another is still the same event', async () => {
+    for (const name of ['standardWebhooks', 'gitlab']) {
+      const { source } = created(name);
+      const body = { type: 'user.created', object_kind: 'push' };
+      const { headers, ...draft } = signedBody(source, { body });
+      const renamed = Object.fromEntries(
+        Object.entries(headers).map(([key, value]) => [key.replace('webhook-', 'svix-'), value]),
+      );
+      for (const others of [{}, { 'webhook-id': 'another', 'idempotency-key': 'a third' }]) {
+        const [event] = eventsOf(
+          await receive(source, { ...draft, headers: { ...renamed, ...others } }),
+        );
+        assert.equal(event?.id, headers['webhook-id'], name);
+      }
+    }
+  });
+
+  test('keep the process busy before it is verified does not', async () => {
+    const { source } = created('twilio');
+    const names = Array.from({ length: 100_000 }, (_, index) => index.toString(36));
+    const headers = { ...FORM_TYPE, 'x-twilio-signature': 'x' };
+    // The processor's time: a busy machine adds none. Looking through all for each takes minutes.
+    const started = process.cpuUsage();
+    await assert.rejects(receive(source, { headers, body: names.join('&') }), {
+      reason: 'SIGNATURE',
+    });
+    const { user, system } = process.cpuUsage(started);
+    assert.ok(user + system < 3_000_000, `${user + system} µs`);
+  });
+});
+
 function created(name: string): {
   readonly secret: string;
   readonly privateKey: string;

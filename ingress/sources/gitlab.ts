@@ -15,7 +15,7 @@ import {
 } from './scheme.ts';
 import { resolveSecrets, type Secrets, type Unverified } from './secret.ts';
 import type { Source } from './source.ts';
-import { standardScheme } from './standard-scheme.ts';
+import { familyOf, standardScheme } from './standard-scheme.ts';
 
 /** The settings of a GitLab source: a signing token, a secret token, or both for a while. */
 export type GitlabOptions =
@@ -52,7 +52,7 @@ const TOKEN_HEADER = 'x-gitlab-token';
  *
  * With `secret` id, time and body are verified, with `token` alone only that the sender knows it.
  * The event's type is `object_kind` in the body, or `event_name` of a system hook; its id is
- * `webhook-id` or `Idempotency-Key`, and its data the body.
+ * `webhook-id`, else `Idempotency-Key`, and its data the body.
  *
  * @throws ConfigError if there is neither a secret nor a token
  *
@@ -71,7 +71,9 @@ export function gitlab(options: GitlabOptions): Source {
     toEvents(request) {
       const data = toObject(request.body);
       const type = textAt(data, 'object_kind') ?? typeAt(data, 'event_name');
-      const id = eventHeader(request, 'webhook-id') ?? eventHeader(request, 'idempotency-key');
+      // With a signature it is the id that is signed, whichever headers have both.
+      const id =
+        eventHeader(request, `${familyOf(request)}-id`) ?? eventHeader(request, 'idempotency-key');
       return [{ type, data, id }];
     },
   });

@@ -134,9 +134,16 @@ function signedFields(request: SourceRequest): string {
 }
 
 function inOrder(fields: URLSearchParams): string {
-  const names = [...new Set(fields.keys())].toSorted(byCode);
-  return names
-    .flatMap((name) => [...new Set(fields.getAll(name))].toSorted(byCode).map((one) => name + one))
+  // Not by `getAll`, which looks through all fields, for each of their names.
+  const valuesOf = new Map<string, Set<string>>();
+  for (const [name, value] of fields) {
+    const values = valuesOf.get(name);
+    if (values === undefined) valuesOf.set(name, new Set([value]));
+    else values.add(value);
+  }
+  return [...valuesOf]
+    .toSorted(([one], [other]) => byCode(one, other))
+    .flatMap(([name, values]) => [...values].toSorted(byCode).map((value) => name + value))
     .join('');
 }
 
