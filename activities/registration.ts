@@ -25,8 +25,8 @@ export interface Registered {
   readonly source?: string;
   /** Whether the workflow's search attribute is to name it. */
   readonly isSearchable?: boolean;
-  /** Whether the workflow hands events over one at a time. In older histories it does not. */
-  readonly inTurn?: boolean;
+  /** The workflow hands events over one at a time; `true`: those for which somebody waits. Older ones do not. */
+  readonly inTurn?: boolean | 'everyone';
 }
 
 type Held = Pick<RegistrationRequest, 'id' | 'source' | 'resolved'>;
@@ -51,7 +51,7 @@ export function createRegistrationActivities(deps: RegistrationDeps) {
       await admit(sizes, request, { source, registration });
       await client.register(source, { registrations: [registration] });
       // The subscription does not depend on it.
-      return { source, isSearchable: await isSearchable().catch(() => false), inTurn: true };
+      return { source, isSearchable: await isSearchable().catch(() => false), inTurn: 'everyone' };
     },
 
     /** For a workflow whose sources may have dropped or suspended what it holds. */

@@ -124,7 +124,7 @@ describe('Inbox', () => {
   test('... and carries it as one event for two subscriptions', () => {
     const inbox = inboxHolding('a');
     inbox.receive(batchOf(['e1', 'a', 'b']));
-    inbox.hold(heldAs('b'));
+    holdIn(inbox, 'b');
     assert.deepEqual([inbox.toState().events.length, inbox.toState().unread.length], [1, 2]);
   });
 
@@ -232,6 +232,43 @@ describe('Inbox', () => {
     assert.deepEqual(takeAll(next, 'a'), ['e2']);
   });
 
+  test('gives what was taken back first, also what came before all that it remembers', () => {
+    const inbox = inboxHolding('a', 'b');
+    const ids = Array.from({ length: WINDOW_EVENTS_MAX + 500 }, (_, index) => `e${index}`);
+    inbox.receive(batchOf(...ids.map((id): [string, string] => [id, 'a'])));
+    for (let times = 0; times < 2; times += 1) {
+      const waiter = waiterFor(['a'], () => {});
+      const taken = inbox.take(waiter.ids);
+      assert.equal(taken?.id, 'e0');
+      inbox.turns.queue(waiter, taken);
+      assert.equal(inbox.leave(waiter), true);
+    }
+    assert.deepEqual(takeAll(nextRunOf(inbox), 'a'), ids);
+    assert.deepEqual(takeAll(inbox, 'a'), ids);
+  });
+
+  test('hands no subscription on whose id no code has yet, and ends it', () => {
+    const inbox = inboxHolding('a');
+    inbox.hold(heldAs('b'));
+    inbox.receive(batchOf(['e1', 'a', 'b']));
+    const next = nextRunOf(inbox);
+    assert.deepEqual([next.holds('a'), next.holds('b')], [true, false]);
+    assert.deepEqual(next.releasing, [{ id: 'b', source: 'shop' }]);
+    assert.deepEqual(takeAll(next, 'a', 'b'), ['e1']);
+  });
+
+  test('goes on where it was, if it could not continue as new', () => {
+    const inbox = inboxHolding('a', 'b');
+    const got: string[] = [];
+    inbox.wait(waiterFor(['a'], (event) => got.push(event.id)));
+    inbox.close();
+    inbox.receive(batchOf(['e1', 'b'], ['e2', 'a'], ['e3', 'a']));
+    assert.equal(inbox.take(new Set(['b'])), undefined);
+    inbox.reopen();
+    assert.deepEqual(got, ['e2']);
+    assert.deepEqual(takeAll(inbox, 'a', 'b'), ['e1', 'e3']);
+  });
+
   test('is suspended for the next run, too, until it is registered again', () => {
     const inbox = inboxHolding('a');
     inbox.suspend();
@@ -261,8 +298,13 @@ function newInbox(): Inbox {
 
 function inboxHolding(...ids: string[]): Inbox {
   const inbox = newInbox();
-  for (const id of ids) inbox.hold(heldAs(id));
+  for (const id of ids) holdIn(inbox, id);
   return inbox;
+}
+
+function holdIn(inbox: Inbox, id: string): void {
+  inbox.hold(heldAs(id));
+  inbox.registered(id, {});
 }
 
 function heldAs(id: string) {

@@ -77,18 +77,69 @@ describe('What one workflow task brings', () => {
       `is read, if it comes ${when} for either, and takes the other question back`,
       { timeout: LOST_AFTER_MS },
       async () => {
-        const [handle] = await startAll('raceInScope', [{}]);
-        assert.ok(handle);
-        if (!isQueued) await goOn(handle);
-        await progressOf(handle);
+        const inputs = [false, true].flatMap((isWokenByJob) =>
+          [
+            ['one', 'two'],
+            ['one', 'two', 'three', 'four', 'five'],
+          ].map((ids) => ({
+            isWokenByJob,
+            ids,
+            total: ids.length,
+          })),
+        );
+        const handles = await startAll('raceInScope', inputs);
+        for (const handle of handles) {
+          if (!isQueued) await goOn(handle);
+          await progressOf(handle);
+        }
         await inOneTask(async () => {
-          await bring(handle, ['one', 0], ['two', 1]);
-          if (isQueued) await goOn(handle);
+          for (const [index, handle] of handles.entries()) {
+            const events = inputs[index]?.ids.map((id, at) => [id, at % 2] as const) ?? [];
+            await bring(handle, ...events);
+            if (isQueued) await goOn(handle);
+          }
         });
-        assert.deepEqual(await handle.result(), ['one', 'two']);
+        for (const [index, handle] of handles.entries()) {
+          assert.deepEqual(await handle.result(), inputs[index]?.ids);
+        }
       },
     );
   }
+
+  test(
+    'is read once, if a run begins with it for two readers, one of whom continues as new',
+    { timeout: LOST_AFTER_MS },
+    async () => {
+      const [handle] = await startAll('readFromStart', [{}]);
+      assert.ok(handle);
+      await inOneTask(async () => {
+        await bring(handle, ['one', 0], ['two', 1]);
+        await goOn(handle);
+      });
+      const read = (await handle.result()) as string[];
+      assert.deepEqual(read.toSorted(), ['one', 'two']);
+    },
+  );
+
+  test(
+    'is read once, if the job that lets one read it lets another one continue as new',
+    { timeout: LOST_AFTER_MS },
+    async () => {
+      const handles = await startAll(
+        'readBeside',
+        TURNS.map((turns) => ({ turns })),
+      );
+      await inOneTask(async () => {
+        for (const handle of handles) {
+          await bring(handle, ['one', 0]);
+          await goOn(handle);
+        }
+      });
+      for (const [turns, handle] of handles.entries()) {
+        assert.deepEqual(await handle.result(), ['one'], `after ${turns} turns`);
+      }
+    },
+  );
 });
 
 test('A workflow ends while something waits that nobody waits for', async () => {

@@ -25,12 +25,16 @@ export type Wish = Pick<HeldSubscription, 'id' | 'source' | 'filter' | 'resolved
 /** As much of a subscription as it takes to end it. */
 export type Ended = Pick<HeldSubscription, 'id' | 'source' | 'resolved'>;
 
+export function toEnded({ id, source, resolved }: HeldSubscription): Ended {
+  return { id, source, ...(resolved !== undefined && { resolved }) };
+}
+
 /** What crosses continue-as-new. */
 export interface InboxState {
   /** No more events came: the run had taken all that it could. */
   readonly suspended?: true;
-  /** The run hands events over one at a time. Older runs do not. */
-  readonly inTurn?: true;
+  /** The run hands events over one at a time; `true`: those for which somebody waits. Older runs do not. */
+  readonly inTurn?: true | 'everyone';
   readonly position: number;
   readonly held: readonly HeldSubscription[];
   /** Ended, but their source may not have heard of it. */

@@ -16,7 +16,13 @@ import type { SubscriptionId } from '../events/subscription.ts';
 import type { Registered } from '../activities/registration.ts';
 import { EarlyEvents } from './early-events.ts';
 import { EventWindow, keyOf } from './event-window.ts';
-import type { Ended, HeldSubscription, InboxState, Wish } from './inbox-state.ts';
+import {
+  toEnded,
+  type Ended,
+  type HeldSubscription,
+  type InboxState,
+  type Wish,
+} from './inbox-state.ts';
 import type { EventBatch, HeldDescription } from './messages.ts';
 import { Turns, type Going } from './turns.ts';
 import { merge, placeAll, toTaken, type Placed, type Unread } from './unread.ts';
@@ -39,6 +45,8 @@ export class Inbox {
   ]);
   readonly #releasing = new Map<SubscriptionId, Ended>();
   readonly #ended = new Set<SubscriptionId>();
+  /** Held, but no code has their ids yet. */
+  readonly #unregistered = new Set<SubscriptionId>();
   readonly #window = new EventWindow();
   readonly #waiters = new Waiters();
   readonly #early = new EarlyEvents();
@@ -54,7 +62,7 @@ export class Inbox {
   signals = 0;
 
   constructor(going: Going) {
-    this.turns = new Turns(going);
+    this.turns = new Turns(going, this.#positionOf);
   }
 
   /** What sources know of. */
@@ -119,6 +127,7 @@ export class Inbox {
    */
   hold(subscription: Wish, keepsOrder = () => true): void {
     this.#held.set(subscription.id, { ...subscription, position: this.#position });
+    this.#unregistered.add(subscription.id);
     const early = this.#early.takeFor(subscription.id);
     if (early.length === 0) return;
     if (keepsOrder()) this.#insert(early);
@@ -127,7 +136,8 @@ export class Inbox {
 
   /** It is registered with this source. */
   registered(id: SubscriptionId, { source, isSearchable, inTurn }: Registered): void {
-    if (inTurn) this.turns.begin();
+    if (inTurn) this.turns.begin(inTurn);
+    this.#unregistered.delete(id);
     const held = this.#held.get(id);
     if (held === undefined || source === undefined) return;
     this.#held.set(id, { ...held, resolved: source, ...(isSearchable && { isSearchable }) });
@@ -146,6 +156,7 @@ export class Inbox {
     const held = this.#held.get(id);
     if (held === undefined) return;
     this.#held.delete(id);
+    this.#unregistered.delete(id);
     this.#ended.add(id);
     this.#releasing.set(id, toEnded(held));
     this.#unread = this.#unread.filter((unread) => unread.id !== id);
@@ -234,8 +245,16 @@ export class Inbox {
     this.takeBack();
   }
 
+  /** It could not continue as new, and the code may go on. */
+  reopen(): void {
+    this.#closed = false;
+    this.#unread = this.#unread.filter((unread) => !this.#giveToWaiter(toTaken(unread)));
+  }
+
   toState(): InboxState {
-    const held = this.held;
+    // Nobody would ever read what comes for the others.
+    const held = this.held.filter(({ id }) => !this.#unregistered.has(id));
+    const abandoned = this.held.filter(({ id }) => this.#unregistered.has(id));
     const place = new Map(held.map(({ id }, index) => [id, index]));
     const waiting = this.#with(this.turns.events);
     const events = [...new Set(waiting.map(({ event }) => event))];
@@ -246,10 +265,10 @@ export class Inbox {
     return {
       // What is not registered again yet, the next run has to register.
       ...((this.#suspended || this.#registering) && { suspended: true as const }),
-      inTurn: true,
+      inTurn: 'everyone',
       position: this.#position,
       held,
-      releasing: this.releasing,
+      releasing: [...this.releasing, ...abandoned.map(toEnded)],
       events,
       unread: waiting.flatMap(({ event, id }) =>
         placesOf([id]).map((index) => [eventPlace.get(event) ?? 0, index] as const),
@@ -263,7 +282,7 @@ export class Inbox {
     const idAt = (index: number): SubscriptionId | readonly [] =>
       index === TRIGGER_INDEX ? TRIGGER_SUBSCRIPTION : (state.held[index]?.id ?? []);
     this.#suspended = state.suspended === true;
-    if (state.inTurn) this.turns.begin();
+    if (state.inTurn) this.turns.begin(state.inTurn);
     this.#position = state.position;
     for (const held of state.held) this.#held.set(held.id, held);
     for (const ended of state.releasing) {
@@ -328,8 +347,4 @@ export class Inbox {
     this.turns.wake(waiter, event);
     return true;
   }
-}
-
-function toEnded({ id, source, resolved }: HeldSubscription): Ended {
-  return { id, source, ...(resolved !== undefined && { resolved }) };
 }

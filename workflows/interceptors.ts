@@ -12,6 +12,7 @@
 
 import type { Payload } from '@temporalio/common';
 import {
+  ContinueAsNew,
   defaultPayloadConverter,
   getCurrentDetails,
   patched,
@@ -96,7 +97,12 @@ function closing(inbox: Inbox, responses: Responses): WorkflowOutboundCallsInter
         );
       }
       inbox.close();
-      return next(input);
+      const asked = next(input);
+      // It begins by an error; any other one says that it can not, and the code may go on.
+      asked.catch((error: unknown) => {
+        if (!(error instanceof ContinueAsNew)) inbox.reopen();
+      });
+      return asked;
     },
   };
 }

@@ -5,8 +5,13 @@
 // no run: the code that was to have it never goes on. So while other code may run, an event has its
 // turn when nothing goes on any more; and the next one when this holds again. What has not had its
 // turn by the time of continue-as-new is for the next run.
+//
+// Code that asks for an event which is there already waits for its turn as well: who else goes on is
+// not known, as one result can be awaited by many; and code that asks for several at once, and goes
+// on with the first, has to be able to leave the others.
 
 import type { Event } from '../events/event.ts';
+import type { SubscriptionId } from '../events/subscription.ts';
 
 /** What goes on in the workflow task. */
 export interface Going {
@@ -18,24 +23,34 @@ export interface Going {
   rest(): Promise<void>;
 }
 
-/** Who goes on with an event. */
+/** Who goes on with an event of any of these subscriptions. */
 export interface Reader {
+  readonly ids: ReadonlySet<SubscriptionId>;
   goOn(event: Event): void;
 }
 
+/**
+ * For whom events have their turn. In histories of older code, `true`, they have it for who waited for
+ * them, in the order of asking; who finds one waits for a turn only while other code is known to go on.
+ */
+export type TurnsFor = 'everyone' | true;
+
 interface Turn {
-  readonly event: Event;
+  event: Event;
   readonly reader: Reader;
 }
 
 export class Turns {
   readonly #going: Going;
+  readonly #positionOf: (event: Event) => number;
   readonly #waiting: Turn[] = [];
-  #haveBegun = false;
+  #for: TurnsFor | undefined;
   #isTaking = false;
 
-  constructor(going: Going) {
+  /** @param positionOf - the place of an event among all that has arrived */
+  constructor(going: Going, positionOf: (event: Event) => number) {
     this.#going = going;
+    this.#positionOf = positionOf;
   }
 
   /** What has not been handed over yet, oldest first. */
@@ -45,22 +60,23 @@ export class Turns {
 
   /** In the histories of older code, events are handed over at once. */
   get haveBegun(): boolean {
-    return this.#haveBegun;
+    return this.#for !== undefined;
   }
 
-  begin(): void {
-    this.#haveBegun = true;
+  begin(whom: TurnsFor): void {
+    if (this.#for !== 'everyone') this.#for = whom;
   }
 
-  /** Whether code that runs need not wait for its turn. */
+  /** Whether code that finds an event need not wait for its turn. */
   get areOver(): boolean {
-    return !this.#haveBegun || (this.#going.isSingle && this.#waiting.length === 0);
+    if (this.#for === 'everyone') return false;
+    return this.#for === undefined || (this.#going.isSingle && this.#waiting.length === 0);
   }
 
   /** Wakes the reader with the event, when its turn has come. */
   wake(reader: Reader, event: Event): void {
     const isSingle = this.#going.wake() && this.#waiting.length === 0;
-    if (!this.#haveBegun || isSingle) reader.goOn(event);
+    if (!this.haveBegun || isSingle) reader.goOn(event);
     else this.queue(reader, event);
   }
 
@@ -75,17 +91,35 @@ export class Turns {
     return this.#waiting.splice(0).map(({ event }) => event);
   }
 
-  /** What this one has not got yet, it does not get. */
+  /**
+   * What this one has not got yet, it does not get. Whoever has asked meanwhile, and was promised what
+   * came later, gets it in the place of that.
+   */
   takeBackFrom(reader: Reader): Event | undefined {
     const at = this.#waiting.findIndex((turn) => turn.reader === reader);
-    return at === -1 ? undefined : this.#waiting.splice(at, 1)[0]?.event;
+    let event = this.#waiting.splice(at, at === -1 ? 0 : 1)[0]?.event;
+    if (event === undefined || this.#for !== 'everyone') return event;
+    for (const turn of this.#waiting) {
+      if (!turn.reader.ids.has(event.subscription ?? '')) continue;
+      if (this.#positionOf(turn.event) > this.#positionOf(event)) {
+        [turn.event, event] = [event, turn.event];
+      }
+    }
+    return event;
+  }
+
+  /** Whose turn it is: of all that wait, the event that arrived first. */
+  #next(): number {
+    if (this.#for !== 'everyone') return 0;
+    const positions = this.#waiting.map(({ event }) => this.#positionOf(event));
+    return positions.indexOf(Math.min(...positions));
   }
 
   async #take(): Promise<void> {
     this.#isTaking = true;
     while (this.#waiting.length > 0) {
       await this.#going.rest();
-      const turn = this.#waiting.shift();
+      const [turn] = this.#waiting.splice(this.#next(), 1);
       this.#going.wake();
       turn?.reader.goOn(turn.event);
     }

@@ -31,9 +31,16 @@ export function placeAll(
   });
 }
 
-/** What is unread, and these, each before the first that has a later position. */
+/**
+ * What is unread, and these, each before the first that has a later position. What came so long ago that
+ * its position, 0, is not known was the oldest when it was taken.
+ */
 export function merge(unread: readonly Placed[], added: readonly Placed[]): Unread[] {
-  return [...unread, ...added]
-    .toSorted((one, other) => one.position - other.position)
-    .map(({ one }) => one);
+  const oldest = added.filter(({ position }) => position === 0);
+  const others = added.filter(({ position }) => position > 0);
+  return [...oldest, ...[...unread, ...others].toSorted(byPosition)].map(({ one }) => one);
+}
+
+function byPosition(one: Placed, other: Placed): number {
+  return one.position - other.position;
 }

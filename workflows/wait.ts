@@ -25,7 +25,9 @@ export interface Wait {
  * itself; the histories of older code have neither.
  */
 export function beginTurns(inbox: Inbox): void {
-  if (!inbox.turns.haveBegun && patched('in-turn')) inbox.turns.begin();
+  if (inbox.turns.haveBegun) return;
+  if (patched('all-in-turn')) inbox.turns.begin('everyone');
+  else if (patched('in-turn')) inbox.turns.begin(true);
 }
 
 /** Waits for an event, unless the run ends first: then the event is for the next one. */
@@ -33,7 +35,8 @@ export async function wait(inbox: Inbox, wanted: Wait): Promise<Event | undefine
   const event = await untilGoingOn(inbox, wanted);
   if (event === undefined || !inbox.closed) return event;
   inbox.giveBack(event);
-  return new Promise(() => {});
+  // Nothing comes any more, unless it can not continue as new.
+  return wait(inbox, { ids: wanted.ids, timeoutMs: undefined, timeout: undefined });
 }
 
 /** Waits in a scope of its own, so that nothing outlives the wait. */

@@ -5,7 +5,6 @@ import type { Reader } from './turns.ts';
 
 /** Somebody who waits for an event of any of these subscriptions. */
 export interface Waiter extends Reader {
-  readonly ids: ReadonlySet<SubscriptionId>;
   /** There is an event for it, with which it will go on. */
   stop(): void;
   /** Nothing will ever come: none of the ids is held any more, or the run takes no more. */

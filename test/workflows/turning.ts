@@ -62,19 +62,81 @@ async function untilContinuing(
   return condition(() => isChained);
 }
 
-/** Waits for two at once, and takes back the question that came second. */
-export async function raceInScope({ source }: { source: string }): Promise<readonly string[]> {
+export interface ScopeInput {
+  readonly source: string;
+  /** Whether its code goes on because of a job of the task itself, and not of a condition. */
+  readonly isWokenByJob: boolean;
+  readonly total: number;
+}
+
+/** Waits for two at once, again and again, and takes back the question that came second. */
+export async function raceInScope(input: ScopeInput): Promise<readonly string[]> {
+  const { source, isWokenByJob, total } = input;
   const stage = setStage();
   const ids = [await subscribe(source), await subscribe(source)];
   stage.subscribed.push(...ids);
   const read: string[] = [];
-  await stage.untilTold(1);
-  while (read.length < 2) {
+  await (isWokenByJob ? untilJob() : stage.untilTold(1));
+  while (read.length < total) {
     const scope = new CancellationScope();
     read.push(await scope.run(() => Promise.race(ids.map((id) => next(id)))));
     scope.cancel();
   }
   return read;
+}
+
+/** What two runs have of the same. */
+interface Handed {
+  readonly source: string;
+  readonly ids?: readonly SubscriptionId[];
+  readonly read?: readonly string[];
+}
+
+/** Its second run begins with an event for each of two readers; the first of them continues as new. */
+export async function readFromStart({ source, ids, read }: Handed): Promise<readonly string[]> {
+  if (ids === undefined) {
+    const stage = setStage();
+    const held = [await subscribe(source), await subscribe(source)];
+    stage.subscribed.push(...held);
+    await stage.untilTold(1);
+    return continueAsNew<typeof readFromStart>({ source, ids: held });
+  }
+  const all = [...(read ?? [])];
+  const goOn = () => continueAsNew<typeof readFromStart>({ source, ids, read: [...all] });
+  const reading = ids.map(async (id, reader) => {
+    all.push(await next(id));
+    if (read === undefined && reader === 0) await goOn();
+  });
+  await Promise.race([
+    ...reading.map(async (reader) => reader.then(() => new Promise(() => {}))),
+    condition(() => all.length === ids.length),
+  ]);
+  return all;
+}
+
+/** One job wakes two: who reads an event, and who continues as new so many turns later. */
+export async function readBeside(input: Handed & { turns: number }): Promise<readonly string[]> {
+  const { source, turns, ids } = input;
+  const read = [...(input.read ?? [])];
+  if (ids?.[0] !== undefined) return read.length > 0 ? read : [await next(ids[0])];
+  const stage = setStage();
+  const held = [await subscribe(source), await subscribe(source)] as const;
+  const told = untilJob();
+  stage.subscribed.push(...held);
+  void readWhenTold();
+  await told;
+  for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+  return continueAsNew<typeof readBeside>({ source, turns, ids: held, read });
+
+  async function readWhenTold(): Promise<void> {
+    await told;
+    read.push(await next(held[0]));
+  }
+}
+
+/** Goes on with the signal itself. */
+function untilJob(): Promise<void> {
+  return new Promise((resolve) => setHandler(goOnSignal, () => resolve()));
 }
 
 /** Returns while something waits that nobody waits for. */
