@@ -8,9 +8,14 @@ import { Context, heartbeat } from '@temporalio/activity';
 import type { SourceClient } from '../dispatch/source-client.ts';
 import { sideBySide } from '../dispatch/side-by-side.ts';
 import type { SourceRuns } from '../dispatch/source-runs.ts';
-import { isGone, type SubscriberClient } from '../dispatch/subscriber-client.ts';
+import {
+  isGone,
+  type SubscriberClient,
+  type SubscriberDescription,
+} from '../dispatch/subscriber-client.ts';
 import { readSubscriptions } from '../dispatch/source-reading.ts';
-import type { Recovered, SourceState } from '../workflows/source-records.ts';
+import { backlogPageOf, pageOf } from '../workflows/recovered.ts';
+import type { Recovered } from '../workflows/source-records.ts';
 import { runTag, type Subscription, type SubscriptionId } from '../events/subscription.ts';
 import { recoverSource } from './recover-source.ts';
 
@@ -19,9 +24,6 @@ const LOOKS_MAX = 8;
 
 /** How many subscriptions are removed at once. */
 const LEAVING_MAX = 200;
-
-/** About how much of a backlog one answer has, in bytes: it may have 2 MiB. */
-const PAGE_BYTES = 512 * 1024;
 
 /** How often a run before is looked for that should be there. */
 const BEFORE_LOOKS_MAX = 5;
@@ -35,13 +37,21 @@ const HEARTBEAT_MS = 5_000;
 /** After so many workflows that do not answer, no more are asked in a sweep. */
 const SILENT_MAX = 20;
 
+/** After so many failures in a row nobody is there to ask, and the sweep is tried again later. */
+const FAILURES_MAX = 20;
+
+/** How long it waits after a failure, in milliseconds: the server may be overloaded. */
+const FAILURE_PAUSE_MS = 1_000;
+
 export interface CareRequest {
   readonly source: string;
 }
 
 export interface RecoverRequest extends CareRequest {
-  /** How many entries of the backlog are known. Nothing is, not even the state, if it is not set. */
+  /** How many records are known. Nothing is, not even what is no list, if it is not set. */
   readonly skip?: number | undefined;
+  /** Whether all lists come in parts: older runs ask for parts of the backlog alone. */
+  readonly isPaged?: true;
   /** The run to recover from, or one of its chain, if it is known. */
   readonly previousRunId?: string | undefined;
 }
@@ -56,13 +66,16 @@ export function createCareActivities({ client, subscribers, runs }: CareDeps) {
   return {
     /** Removes the subscriptions that nobody holds any more. Gives how many. */
     async nexteventSweep({ source }: CareRequest): Promise<number> {
-      const beat = setInterval(() => heartbeat(), HEARTBEAT_MS);
+      // An attempt goes on where the one before it was; the next sweep looks at all again.
+      const done = toPlace(Context.current().info.heartbeatDetails);
+      const beat = setInterval(() => heartbeat(done), HEARTBEAT_MS);
       const copy = await readSubscriptions(client, source).finally(() => clearInterval(beat));
       const byWorkflow = new Map<string, Subscription[]>();
       for (const held of copy.subscriptions) {
         byWorkflow.set(held.workflowId, [...(byWorkflow.get(held.workflowId) ?? []), held]);
       }
       const sweep = new Sweep(subscribers);
+      const left = [...byWorkflow].filter(([, [first]]) => (first?.seq ?? 0) > done);
       let removed = 0;
       let leaving: SubscriptionId[] = [];
       const unregister = async (): Promise<void> => {
@@ -72,10 +85,10 @@ export function createCareActivities({ client, subscribers, runs }: CareDeps) {
         if (ids.length > 0) await client.unregister(source, ids, copy.version);
         removed += ids.length;
       };
-      await sideBySide(byWorkflow, LOOKS_MAX, async ([workflowId, held]) => {
-        heartbeat();
-        const { left, revived } = await sweep.look(workflowId, held);
-        leaving.push(...left);
+      await sideBySide(left, LOOKS_MAX, async ([workflowId, held]) => {
+        heartbeat(held[0]?.seq);
+        const { left: gone, revived } = await sweep.look(workflowId, held);
+        leaving.push(...gone);
         if (leaving.length >= LEAVING_MAX) await unregister();
         if (revived.length > 0) {
           await client.register(source, { registrations: revived, again: true });
@@ -86,10 +99,10 @@ export function createCareActivities({ client, subscribers, runs }: CareDeps) {
     },
 
     /**
-     * What the run before held: first its state, then its backlog in parts. Nothing if there was
-     * no run before, or it was deleted.
+     * What the run before held, in parts. Nothing if there was no run before, or it was deleted.
      */
-    async nexteventRecover({ source, skip, previousRunId }: RecoverRequest): Promise<Recovered> {
+    async nexteventRecover(request: RecoverRequest): Promise<Recovered> {
+      const { source, skip, previousRunId, isPaged } = request;
       const { runId = '' } = Context.current().info.workflowExecution ?? {};
       const beat = setInterval(() => heartbeat(), HEARTBEAT_MS);
       try {
@@ -97,7 +110,8 @@ export function createCareActivities({ client, subscribers, runs }: CareDeps) {
         if (from === undefined) return { backlog: [], hasMore: false };
         const last = await runs.lastOf(source, from);
         const state = await recoverSource(runs, source, last);
-        return { runId: last, ...pageOf(state, skip) };
+        if (state === undefined) return { runId: last, backlog: [], hasMore: false };
+        return { runId: last, ...(isPaged ? pageOf(state, skip) : backlogPageOf(state, skip)) };
       } finally {
         clearInterval(beat);
       }
@@ -119,20 +133,9 @@ async function findBefore(
   return undefined;
 }
 
-/** First the state alone, then its backlog in parts. */
-function pageOf(state: SourceState | undefined, skip: number | undefined): Recovered {
-  if (state === undefined) return { backlog: [], hasMore: false };
-  const { backlog } = state;
-  if (skip === undefined) {
-    return { state: { ...state, backlog: [] }, backlog: [], hasMore: backlog.length > 0 };
-  }
-  let bytes = 0;
-  let end = skip;
-  while (end < backlog.length && bytes < PAGE_BYTES) {
-    bytes += JSON.stringify(backlog[end]).length;
-    end += 1;
-  }
-  return { backlog: backlog.slice(skip, end), hasMore: end < backlog.length };
+/** The place of the first subscription of the workflow that was looked at last. */
+function toPlace(details: unknown): number {
+  return typeof details === 'number' ? details : 0;
 }
 
 interface Looked {
@@ -145,13 +148,14 @@ interface Looked {
 class Sweep {
   readonly #subscribers: SubscriberClient;
   #silent = 0;
+  #failures = 0;
 
   constructor(subscribers: SubscriberClient) {
     this.#subscribers = subscribers;
   }
 
   async look(workflowId: string, all: readonly Subscription[]): Promise<Looked> {
-    const described = await this.#subscribers.describe(workflowId);
+    const described = await this.#describe(workflowId);
     const gone = all.filter((subscription) => isGone(described, subscription));
     const rest = all.filter((subscription) => !gone.includes(subscription));
     // Another run registered these. It handed them on when it continued as new; if the workflow
@@ -163,6 +167,20 @@ class Sweep {
     const left = doubtful.filter(({ id }) => !known.has(id));
     const revived = doubtful.filter(({ id, suspended }) => suspended && known.get(id) === false);
     return { left: toIds([...gone, ...left]), revived };
+  }
+
+  async #describe(workflowId: string): Promise<SubscriberDescription | undefined> {
+    for (;;) {
+      try {
+        const described = await this.#subscribers.describe(workflowId);
+        this.#failures = 0;
+        return described;
+      } catch (error) {
+        this.#failures += 1;
+        if (this.#failures > FAILURES_MAX) throw error;
+        await sleep(FAILURE_PAUSE_MS);
+      }
+    }
   }
 
   /** Whether each of what the workflow holds is suspended. Without its worker it is not known. */

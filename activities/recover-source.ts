@@ -4,6 +4,7 @@
 
 import type { SourceChange, SourceRuns } from '../dispatch/source-runs.ts';
 import type { SegmentReference } from '../workflows/messages.ts';
+import { joinRecovered } from '../workflows/recovered.ts';
 import type { Merged, Recovered, SourceInput, SourceState } from '../workflows/source-records.ts';
 import { Source } from '../workflows/source-state.ts';
 import type { BacklogRequest } from './backlog.ts';
@@ -102,10 +103,4 @@ function end(source: Source, { type, input }: Scheduled, { result, at }: Complet
       source.layers.cold.dropped((input as DropRequest).segments);
       break;
   }
-}
-
-/** The whole state, of which each answer has a part of the backlog. */
-function joinRecovered(answers: readonly Recovered[]): SourceState | undefined {
-  const state = answers[0]?.state;
-  return state && { ...state, backlog: answers.flatMap(({ backlog }) => backlog) };
 }

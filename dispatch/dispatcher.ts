@@ -104,14 +104,17 @@ export async function createDispatcher(options: DispatcherOptions): Promise<Conn
   };
 }
 
-/** gRPC's own pause before it connects again grows to two minutes while Temporal is away. */
-const RECONNECT = {
+const CHANNEL = {
+  // gRPC's own pause before it connects again grows to two minutes while Temporal is away.
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 1_000,
+  // What the SDK means to set, by a name that gRPC does not know. Its own 4 MiB are less than a page
+  // of a history can have.
+  'grpc.max_receive_message_length': 128 * 1024 * 1024,
 };
 
 /** The SDK's own retry begins at a second, and is fixed for a connection: this one has none. */
 export function connectWithoutRetry(options: ConnectionOptions): Promise<Connection> {
-  const channelArgs = { ...RECONNECT, ...options.channelArgs };
+  const channelArgs = { ...CHANNEL, ...options.channelArgs };
   return Connection.connect({ ...options, channelArgs, interceptors: [] });
 }

@@ -5,8 +5,13 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 
-import { SourceClient } from '../dispatch/source-client.ts';
+import { MockActivityEnvironment } from '@temporalio/testing';
 
+import { createCareActivities } from '../activities/care.ts';
+import { SourceClient } from '../dispatch/source-client.ts';
+import { readSubscriptions } from '../dispatch/source-reading.ts';
+import { SourceRuns } from '../dispatch/source-runs.ts';
+import { SubscriberClient, type SubscriberDescription } from '../dispatch/subscriber-client.ts';
 import {
   SOURCE_TASK_QUEUE,
   SOURCE_WORKFLOW_TYPE,
@@ -151,6 +156,36 @@ describe('A source', () => {
     }
   });
 
+  test('that somebody terminates without a worker recovers more than an answer can have', async () => {
+    const source = 'large';
+    const app = await startApp(server, { sources: [source] });
+    try {
+      const client = new SourceClient(app.client);
+      await startCollecting(app, [[source, '']]);
+      await app.stopWorker();
+      const registrations = Array.from({ length: 1_300 }, (_, index) => ({
+        id: randomUUID(),
+        filter: `data.body.json.key == '${'x'.repeat(3_900)}${index}'`,
+        workflowId: `large-${index}`,
+        firstRunId: randomUUID(),
+      }));
+      for (let at = 0; at < registrations.length; at += 100) {
+        await client.register(source, { registrations: registrations.slice(at, at + 100) });
+      }
+      await app.client.workflow.getHandle(sourceWorkflowId(source)).terminate('by mistake');
+      const posted = await postUntilAccepted([app.ingress.url], { source, id: 'one', body: {} });
+      assert.equal(posted.queued, true);
+      await app.startWorker();
+      await until('it holds all of it', async () => {
+        const held = await readSubscriptions(client, source).catch(() => undefined);
+        return held && [...held.subscriptions].length === registrations.length + 1;
+      });
+      await untilDispatched(app, source);
+    } finally {
+      await app.stop();
+    }
+  });
+
   test('that is terminated recovers when an ingress starts, without an event', async () => {
     const app = await startApp(server, { sources: ['restarted'] });
     try {
@@ -169,6 +204,84 @@ describe('A source', () => {
     } finally {
       await app.stop();
     }
+  });
+
+  describe('looks at its subscribers', () => {
+    const source = 'looked-at';
+    const registrations = Array.from({ length: 60 }, (_, index) => ({
+      id: randomUUID(),
+      filter: '',
+      workflowId: `looked-at-${index}`,
+      firstRunId: randomUUID(),
+    }));
+    const last = registrations.at(-1)!;
+
+    /** What a sweep gives, and whom it has asked the server about. */
+    async function sweep(
+      tell: (workflowId: string) => Promise<SubscriberDescription | undefined>,
+      heartbeatDetails?: number,
+    ) {
+      const looked: string[] = [];
+      const subscribers = new SubscriberClient(server.client);
+      subscribers.describe = (workflowId) => {
+        looked.push(workflowId);
+        return tell(workflowId);
+      };
+      const client = new SourceClient(server.client);
+      const app = await startApp(server, { sources: [source] });
+      try {
+        await client.register(source, { registrations });
+        await until('they are registered', async () => {
+          const held = await readSubscriptions(client, source).catch(() => undefined);
+          return held && [...held.subscriptions].length >= registrations.length - 1;
+        });
+        const activities = createCareActivities({
+          client,
+          subscribers,
+          runs: new SourceRuns(server.client),
+        });
+        const environment = new MockActivityEnvironment({ heartbeatDetails });
+        const beats: unknown[] = [];
+        environment.on('heartbeat', (details) => beats.push(details));
+        const removed = await environment.run(() => activities.nexteventSweep({ source }));
+        return { removed, looked, beats };
+      } finally {
+        await app.stop();
+      }
+    }
+
+    async function describeAll(workflowId: string): Promise<SubscriberDescription | undefined> {
+      const held = registrations.find((one) => one.workflowId === workflowId);
+      if (held === undefined || held === last) return undefined;
+      const { firstRunId } = held;
+      return { runId: firstRunId, firstRunId, isOpen: true, historyBytes: 0 };
+    }
+
+    test('also if the server refuses to tell of some at first', async () => {
+      let calls = 0;
+      const { removed, looked, beats } = await sweep(async (workflowId) => {
+        calls += 1;
+        if (calls % 10 === 0) throw new Error('overloaded');
+        return describeAll(workflowId);
+      });
+      assert.equal(removed, 1);
+      assert.deepEqual(new Set(looked), new Set(registrations.map((one) => one.workflowId)));
+      assert.equal(Math.max(...beats.map(Number)), registrations.length);
+    });
+
+    test('from where the attempt before was', async () => {
+      const { looked } = await sweep(describeAll, 50);
+      const wanted = registrations.slice(50, -1).map((one) => one.workflowId);
+      assert.deepEqual(
+        looked.filter((one) => one !== last.workflowId).toSorted(),
+        wanted.toSorted(),
+      );
+    });
+
+    test('and gives up if nobody tells of any', async () => {
+      const swept = sweep(() => Promise.reject(new Error('away')));
+      await assert.rejects(swept, { message: 'away' });
+    });
   });
 
   async function startSource(source: string): Promise<void> {

@@ -82,6 +82,27 @@ describe('A source with segments', () => {
     }
   });
 
+  test('drops the segments that were merged while no sweep comes to its end', async () => {
+    const { app, client } = await start('unswept', { graceMs: 500 });
+    try {
+      const filled = await fill(client, 'unswept', 3_000);
+      await client.unregister(
+        'unswept',
+        filled.slice(0, 2_500).map(({ id }) => id),
+      );
+      await until('it has merged what ended', async () => {
+        const memo = (await client.describe('unswept').catch(() => undefined))?.memo;
+        return memo?.subscriptions === 500;
+      });
+      await until('what is merged is dropped when something happens', async () => {
+        await client.unregister('unswept', [randomUUID()]);
+        return areOnlyNamed(app.client, 'unswept');
+      });
+    } finally {
+      await app.stop();
+    }
+  });
+
   test('that somebody terminates recovers all of them, with what was under way', async () => {
     const { app, client } = await start('terminated');
     try {
@@ -175,14 +196,16 @@ async function end(app: TestApp, source: string): Promise<void> {
 
 /** No segment is there that its source does not name. */
 async function untilNoneIsLeft(client: Client, source: string): Promise<void> {
-  await until('there are no other segments', async () => {
-    const query = `WorkflowType = '${SEGMENT_WORKFLOW_TYPE}' AND ExecutionStatus = 'Running'`;
-    const described = await new SourceClient(client).describe(source).catch(() => undefined);
-    if (described === undefined) return false;
-    let count = 0;
-    for await (const { workflowId } of client.workflow.list({ query })) {
-      if (workflowId.startsWith(segmentWorkflowId(source, { name: '' }))) count += 1;
-    }
-    return count === described.memo?.segments;
-  });
+  await until('there are no other segments', () => areOnlyNamed(client, source));
+}
+
+async function areOnlyNamed(client: Client, source: string): Promise<boolean> {
+  const query = `WorkflowType = '${SEGMENT_WORKFLOW_TYPE}' AND ExecutionStatus = 'Running'`;
+  const described = await new SourceClient(client).describe(source).catch(() => undefined);
+  if (described === undefined) return false;
+  let count = 0;
+  for await (const { workflowId } of client.workflow.list({ query })) {
+    if (workflowId.startsWith(segmentWorkflowId(source, { name: '' }))) count += 1;
+  }
+  return count === described.memo?.segments;
 }

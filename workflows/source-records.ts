@@ -65,16 +65,23 @@ export interface SourceInput {
   readonly signalsPerRun?: number;
   /** For tests: a shorter time between sweeps. */
   readonly sweepMs?: number;
+  /** For tests: a shorter time for which segments are kept that were merged. */
+  readonly graceMs?: number;
   /** For tests: how much is in memory before some of it moves to a segment, in bytes. */
   readonly hotBytesMax?: number;
 }
 
-/** What the run before held, and a part of its backlog: an answer has at most 2 MiB. */
+/** What the run before held, or a part of it: an answer has at most 2 MiB. */
 export interface Recovered {
   /** The run that this is of: the next answer has to be of the same. */
   readonly runId?: string;
-  /** Without its backlog, and only in the first answer. Absent if there was no run before. */
+  /** Without what comes in parts, and only in the first answer. Absent if there was no run before. */
   readonly state?: SourceState;
+  /** In the first answer: all lists come in parts, and not the backlog alone. */
+  readonly isPaged?: true;
+  readonly subscriptions?: readonly Subscription[];
+  readonly operations?: readonly Operations[];
+  readonly obsolete?: readonly ObsoleteSegment[];
   readonly backlog: readonly PlacedEntry[];
   readonly hasMore: boolean;
 }

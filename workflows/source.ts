@@ -26,7 +26,8 @@ import type { createSegmentActivities } from '../activities/segments.ts';
 import type { Event } from '../events/event.ts';
 import { segmentBytesMax } from './cold-layers.ts';
 import type { StoreBounds } from './layers.ts';
-import { changesQuery, type PlacedEntry } from './messages.ts';
+import { changesQuery, type SegmentReference } from './messages.ts';
+import { countRecovered, joinRecovered } from './recovered.ts';
 import { sourceDetails } from './details.ts';
 import type { SourceInput } from './source-records.ts';
 import { Source } from './source-state.ts';
@@ -123,6 +124,7 @@ async function runSource(input: SourceInput): Promise<void> {
   run.hasSegments = patched('segments');
   run.keepsLittle = patched('keeps-little');
   run.boundsDispatches = patched('bounds-dispatches');
+  run.dropsSegments = patched('drops-segments');
   source.tellsAge = patched('tells-age');
   // There may have been one before that somebody terminated.
   if (takesCare && input.state === undefined && !input.isFirst) source.beginRecovery();
@@ -140,7 +142,7 @@ async function runSource(input: SourceInput): Promise<void> {
     source.apply(name, argument, { nowMs: Date.now(), firstRunId });
   });
   const swept = { at: input.sweptAt ?? workflowInfo().runStartTime.getTime() };
-  if (takesCare) takeCare(input, source, swept);
+  if (takesCare) takeCare(input, source, { run, swept });
   await untilOver(input, source, run);
   const next = { ...input, state: source.toState(), sweptAt: swept.at };
   // The SDK does not carry the memo: pass it on, or a reader of the new run finds none.
@@ -173,7 +175,11 @@ async function untilOver(input: SourceInput, source: Source, run: Run): Promise<
   let storing = false;
   const isToStore = (): boolean =>
     run.hasSegments && !storing && !source.isRecovering && source.layers.isToStore(bounds);
-  const isBusy = (): boolean => dispatching || storing || (run.keepsLittle && isToStore());
+  let dropping = false;
+  const isToDrop = (): boolean =>
+    run.dropsSegments && !dropping && !source.isRecovering && toDrop(source, input).length > 0;
+  const isBusy = (): boolean =>
+    dispatching || storing || dropping || (run.keepsLittle && isToStore());
   const isOver = (): boolean => run.isOver(source, isBusy());
   while (!isOver()) {
     if (isToDispatch()) {
@@ -184,7 +190,11 @@ async function untilOver(input: SourceInput, source: Source, run: Run): Promise<
       storing = true;
       void store(name, source, bounds).then(() => (storing = false));
     }
-    await condition(() => isBehind() || isOver() || isToDispatch() || isToStore());
+    if (isToDrop()) {
+      dropping = true;
+      void dropSegments(source, input).then(() => (dropping = false));
+    }
+    await condition(() => isBehind() || isOver() || isToDispatch() || isToStore() || isToDrop());
     if (isBehind()) writeMemo();
   }
 }
@@ -197,6 +207,8 @@ class Run {
   keepsLittle = false;
   /** Nor in one that passed on as much of its backlog as there was. */
   boundsDispatches = false;
+  /** Nor in one that dropped segments after a sweep, which may take longer than the run. */
+  dropsSegments = false;
   readonly #signalsMax: number | undefined;
   readonly #givenBytes: number;
 
@@ -270,9 +282,14 @@ async function store(name: string, source: Source, bounds: StoreBounds): Promise
 }
 
 /** What it does of itself, whether or not anything happens at the source. */
-function takeCare(input: SourceInput, source: Source, swept: { at: number }): void {
+function takeCare(input: SourceInput, source: Source, care: Care): void {
   if (source.isRecovering) void recover(input, source);
-  void sweepForEver(input, source, swept);
+  void sweepForEver(input, source, care);
+}
+
+interface Care {
+  readonly run: Run;
+  readonly swept: { at: number };
 }
 
 /** Somebody has terminated the run before: what it held is in its history. */
@@ -280,38 +297,43 @@ async function recover(
   { source: name, previousRunId }: SourceInput,
   source: Source,
 ): Promise<void> {
-  const { state, runId, ...first } = await nexteventRecover({ source: name, previousRunId });
-  const backlog: PlacedEntry[] = [];
-  for (let { hasMore } = first; hasMore;) {
-    const skip = backlog.length;
-    const page = await nexteventRecover({ source: name, skip, previousRunId: runId });
-    backlog.push(...page.backlog);
-    ({ hasMore } = page);
+  const first = await nexteventRecover({ source: name, previousRunId, isPaged: true });
+  const { runId, isPaged } = first;
+  const answers = [first];
+  while (answers.at(-1)?.hasMore) {
+    const request = { source: name, skip: countRecovered(answers), previousRunId: runId };
+    answers.push(await nexteventRecover({ ...request, ...(isPaged && { isPaged }) }));
   }
-  source.endRecovery(state && { ...state, backlog });
+  source.endRecovery(joinRecovered(answers));
 }
 
 async function sweepForEver(
-  { source: name, sweepMs = SWEEP_MS }: SourceInput,
+  input: SourceInput,
   source: Source,
-  swept: { at: number },
+  { run, swept }: Care,
 ): Promise<void> {
+  const { source: name, sweepMs = SWEEP_MS } = input;
   for (;;) {
     await condition(() => !source.isEmpty);
     const waitMs = Math.max(1, swept.at + sweepMs - Date.now());
     await sleep(waitMs, { summary: 'until the next sweep for workflows that ended' });
     swept.at = Date.now();
     if (!source.isEmpty) await nexteventSweep({ source: name });
-    await dropSegments(name, source, Math.min(SEGMENT_GRACE_MS, sweepMs));
+    if (!run.dropsSegments) await dropSegments(source, input);
   }
 }
 
 /** Ends the workflows of segments that nobody reads any more. */
-async function dropSegments(name: string, source: Source, graceMs: number): Promise<void> {
-  const segments = source.layers.cold.obsolete
+async function dropSegments(source: Source, input: SourceInput): Promise<void> {
+  const segments = toDrop(source, input);
+  if (segments.length === 0) return;
+  await nexteventDropSegments({ source: input.source, segments });
+  source.layers.cold.dropped(segments);
+}
+
+function toDrop(source: Source, input: SourceInput): readonly SegmentReference[] {
+  const { sweepMs = SWEEP_MS, graceMs = Math.min(SEGMENT_GRACE_MS, sweepMs) } = input;
+  return source.layers.cold.obsolete
     .filter(({ at }) => at + graceMs <= Date.now())
     .map(({ segment }) => segment);
-  if (segments.length === 0) return;
-  await nexteventDropSegments({ source: name, segments });
-  source.layers.cold.dropped(segments);
 }

@@ -86,6 +86,7 @@ await recordApproval();
 await recordChain();
 await recordFed();
 await recordTurns();
+await recordRace();
 await recordEarly();
 await recordTimed();
 await recordCare();
@@ -227,6 +228,23 @@ async function recordTurns(): Promise<void> {
   await keepRuns('turns', handle.workflowId);
 }
 
+/** Five events in one task, for code that asks for two at once and takes one question back. */
+async function recordRace(): Promise<void> {
+  const handle = await app.start('raceInScope', { source: 'chained', isWokenByJob: true, total: 5 });
+  const { subscribed } = await untilSubscribed(handle, 2);
+  await app.stopWorker();
+  const ids = ['one', 'two', 'three', 'four', 'five'];
+  await signalEvents(
+    handle,
+    subscribed,
+    ids.map((id, index) => [id, index % 2]),
+  );
+  await handle.signal(goOnSignal);
+  await app.startWorker();
+  await handle.result();
+  await keep('race', handle.workflowId);
+}
+
 /** A task that is executed again, and hears what came for the subscription that it makes. */
 async function recordEarly(): Promise<void> {
   const handle = await app.start('subscribeInVainBeside', 'early', ['', 'data.body.json.early']);
@@ -269,12 +287,17 @@ async function recordCare(): Promise<void> {
   await app.post('cared', {}, 'one');
   await staying.result();
   await keep('recovered-source', source.workflowId);
+  await keep('recovered-in-parts', source.workflowId);
 }
 
 /** A source that moves what it has to segments, merges them, and continues as new between. */
 async function recordSegments(): Promise<void> {
   const source = 'segmented';
-  await startLittleSource(server.client, source, { hotBytesMax: 4_096, signalsPerRun: 12 });
+  await startLittleSource(server.client, source, {
+    hotBytesMax: 4_096,
+    signalsPerRun: 12,
+    graceMs: 500,
+  });
   const client = new SourceClient(server.client);
   for (let times = 0; times < 2; times += 1) {
     const filled = await fill(client, source, 40);
@@ -286,6 +309,19 @@ async function recordSegments(): Promise<void> {
     return (await client.describe(source))?.memo?.subscriptions === 30;
   });
   await keepRuns('segmented-source', sourceWorkflowId(source));
+  await until('a run has dropped what was merged', async () => {
+    const { runId } = await app.client.workflow.getHandle(sourceWorkflowId(source)).describe();
+    await client.unregister(source, [randomUUID()]);
+    const { events } = await app.client.workflow
+      .getHandle(sourceWorkflowId(source), runId)
+      .fetchHistory();
+    const types = events?.map(
+      (event) => event.activityTaskScheduledEventAttributes?.activityType?.name,
+    );
+    if (!types?.includes('nexteventDropSegments')) return false;
+    await keep('dropping-source', sourceWorkflowId(source), runId);
+    return true;
+  });
   const { segments = [] } = await client.changes(source, { firstRunId: '', since: 0 });
   const [segment] = segments;
   if (segment === undefined) throw new Error('there is one');
