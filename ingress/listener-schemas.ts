@@ -116,7 +116,6 @@ export const deliverySchema = z
   })
   .meta({ id: 'Delivery' });
 
-const texts = z.union([z.string(), z.array(z.string())]);
 
 /** What is said of a listener: all of it is optional, and checked where it is understood. */
 export const givenListenerSchema = z
@@ -124,7 +123,7 @@ export const givenListenerSchema = z
     ...z.object(settings).omit({ sources: true, signing: true, headers: true }).partial().shape,
     source: z.string().optional().describe('One source.'),
     sources: z.array(z.string()).optional().describe('Several; without any, all of them.'),
-    events: texts.optional().describe('Types of events: `order.paid`, `order.*`.'),
+    events: z.array(z.string()).optional().describe('Types of events: `order.paid`, `order.*`.'),
     headers: z.record(z.string(), headerValue).optional(),
     signing: z
       .union([z.string(), z.array(z.union([z.string(), signingKey]))])

@@ -27,6 +27,7 @@ import {
   untilDispatched,
   warmUp,
 } from './observe.ts';
+import { resultOf } from './received.ts';
 import { untilShown } from './rounds.ts';
 import type { Received } from './workflows/listening.ts';
 import { read, type Reading, type Readings } from './workflows/reading.ts';
@@ -35,10 +36,13 @@ import type { Outcome } from './workflows/stage.ts';
 /** Longer than it takes to post an event, and short enough to be waited for. */
 const BRIEFLY_MS = 30_000;
 
+/** Longer than anything takes, on a machine that has much else to do. */
+const LONG_MS = 240_000;
+
 const BODIES = { source: 'bodies', filter: 'has(data.url.query.start)' };
 
 /** A source for each test, and for each of its rounds. */
-const SOURCES = ['bodies', ...Array.from({ length: 80 }, (_, index) => `source-${index}`)];
+const SOURCES = ['bodies', ...Array.from({ length: 82 }, (_, index) => `source-${index}`)];
 const unused = SOURCES.slice(1);
 
 let server: TestServer;
@@ -343,6 +347,27 @@ describe('nextEvent', { timeout: 1_800_000 }, () => {
       'race in a scope',
       'after the scope',
     ]);
+  });
+
+  test('who lost a race in a scope takes no event that comes later', async () => {
+    const source = aSource();
+    const handle = await app.start('decideOrWithdraw', source, '20 minutes');
+    await app.waitForSubscriptions(handle, { source, timeoutMs: LONG_MS });
+    await handle.signal('withdraw');
+    await until('it waits for a late one', async () => {
+      const { events } = await handle.fetchHistory();
+      return events?.some((event) => event.timerStartedEventAttributes);
+    });
+    await deliver(app, source, {}, 'late');
+    assert.equal(await resultOf(handle), 'withdrawn, then decided by late');
+  });
+
+  test('who wins a race has the event', async () => {
+    const source = aSource();
+    const handle = await app.start('decideOrWithdraw', source, '20 minutes');
+    await app.waitForSubscriptions(handle, { source, timeoutMs: LONG_MS });
+    await deliver(app, source, {}, 'in time');
+    assert.equal(await resultOf(handle), 'decided by in time');
   });
 
   test('costs no history while it waits, but for its timer', async () => {

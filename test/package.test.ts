@@ -53,15 +53,29 @@ after(async () => {
 });
 
 describe('the package', () => {
-  test('has what runs, and neither sources nor tests', async () => {
+  test('has what runs, and neither sources nor tests, but for the examples', async () => {
     const names = await readdir(inProject('node_modules/nextevent'), { recursive: true });
     for (const name of ['dist/cli/main.js', 'dist/scripts/find-temporal.mjs', 'docs/filters.md']) {
       assert.ok(names.includes(name), name);
     }
     const odd = names.filter(
-      (name) => /^(dist\/)?(test|bench|examples)\b/.test(name) || /(?<!\.d)\.ts$/.test(name),
+      (name) => /^(test|bench|dist\/(test|bench|examples))\b/.test(name) || isSource(name),
     );
     assert.deepEqual(odd, []);
+  });
+
+  test('has every file that its documentation links to', async () => {
+    const folder = inProject('node_modules/nextevent');
+    const names = new Set(await readdir(folder, { recursive: true }));
+    const pages = [...names].filter((name) => /^docs\/[^/]+\.md$/.test(name));
+    assert.ok(pages.includes('docs/guarantees.md'));
+    const links = pages.map(async (page) => {
+      const text = await readFile(join(folder, page), 'utf8');
+      return [...text.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, to = '']) => join('docs', to));
+    });
+    const missing = (await Promise.all(links)).flat().filter((link) => !names.has(link));
+    assert.deepEqual(missing, []);
+    for (const name of ['ARCHITECTURE.md', 'deploy/alerts.yaml']) assert.ok(names.has(name), name);
   });
 
   test('has entry points, and nothing beside them', async () => {
@@ -358,6 +372,11 @@ interface Ended {
 }
 
 /** The command, as npm has linked it. */
+/** TypeScript that is no declaration, and no example. */
+function isSource(name: string): boolean {
+  return /(?<!\.d)\.ts$/.test(name) && !name.startsWith('examples/');
+}
+
 function nextevent(args: readonly string[], cwd: string): Promise<Ended> {
   return ended(spawnIn({ cwd }, inProject('node_modules/.bin/nextevent'), args));
 }

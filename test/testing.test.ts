@@ -10,13 +10,15 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { webhook, type Event, type WebhookData } from 'nextevent';
+import { discord, webhook, type Event, type WebhookData } from 'nextevent';
 import {
+  ConfigError,
   NotAcceptedError,
   quietRuntime,
   recordHistory,
   ReplayFailedError,
   replayHistories,
+  SigningError,
   startTestApp,
   startTestServer,
   until,
@@ -35,7 +37,12 @@ const LONG = { timeoutMs: 240_000 };
 const open = webhook({ verify: 'none' });
 const project = {
   workflowsPath: WORKFLOWS,
-  sources: { placed: open, decisions: open },
+  sources: {
+    placed: open,
+    decisions: open,
+    // Discord alone has the private key.
+    signed: discord({ publicKey: '0'.repeat(64) }),
+  },
   triggers: [{ name: 'on-placed', source: 'placed', workflow: 'plugged' }],
   activities: { decide: (decision: Event) => Promise.resolve(`read ${bodyOf(decision)}`) },
 } satisfies TestAppOptions;
@@ -99,6 +106,10 @@ describe('A project that is tested', { timeout: 900_000 }, () => {
     });
   });
 
+  test('sends nothing that only its provider can sign', async () => {
+    await assert.rejects(app.send('signed', {}), SigningError);
+  });
+
   test('accepts events without its worker, and goes on when it is back', async () => {
     const workflowId = await place('A-4');
     await app.waitForSubscriptions(workflowId, LONG);
@@ -150,15 +161,47 @@ describe('The configuration of a project', { timeout: 900_000 }, () => {
       config: join(ROOT, 'nextevent.config.ts'),
       activities: { greet: (name: string) => Promise.resolve(greetings.push(name)) },
       triggers: [{ name: 'given', source: 'hello', workflow: 'approval' }],
+      rateLimits: { perSource: 7 },
     });
     try {
       assert.deepEqual(
         app.config.triggers.map(({ name }) => name),
         ['given'],
       );
+      assert.deepEqual(app.config.rateLimits, { perSource: 7 });
       assert.ok(app.config.sources.has('approvals'));
       assert.deepEqual(Object.keys(app.config.activities).toSorted(), ['greet', 'notify']);
       assert.match(app.taskQueue, /^test-/);
+    } finally {
+      await app.stop();
+    }
+  });
+
+  test('says which workflow answers the sender', async () => {
+    const app = await startTestApp(server, { config: pathOf('answering.config.ts') });
+    try {
+      const answer = await fetch(`${app.ingress.url}/webhooks/asked`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ response: { status: 203, body: 'from the workflow' } }),
+      });
+      assert.deepEqual([answer.status, await answer.text()], [203, 'from the workflow']);
+    } finally {
+      await app.stop();
+    }
+  });
+
+  test('says how many requests are taken', async () => {
+    const app = await startTestApp(server, { config: pathOf('answering.config.ts') });
+    try {
+      // At once: a minute later there is room for another one.
+      const sent = [1, 2].map(() => app.send('limited', {}));
+      const outcomes = await Promise.allSettled(sent);
+      const refused = outcomes.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
+      assert.deepEqual(
+        refused.map(({ name, status }) => [name, status]),
+        [['NotAcceptedError', 429]],
+      );
     } finally {
       await app.stop();
     }
@@ -169,7 +212,7 @@ describe('The configuration of a project', { timeout: 900_000 }, () => {
     const triggers = [{ name: 'wrong', source: 'placed', workflow: 'missing' }];
     const cases: TestAppOptions[] = [{}, { sources }, { sources, workflowsPath, triggers }];
     for (const options of cases) {
-      await assert.rejects(startTestApp(server, options), { name: 'ConfigError' });
+      await assert.rejects(startTestApp(server, options), ConfigError);
     }
   });
 });

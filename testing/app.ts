@@ -294,10 +294,13 @@ async function resolve(file: string | undefined, given: GivenOptions): Promise<C
   const sources = given.sources ?? (loaded && Object.fromEntries(loaded.sources));
   const triggers =
     given.triggers ??
-    loaded?.triggers.map((trigger) =>
+    loaded?.triggers.map(({ respondMsMax, ...trigger }) => ({
+      ...trigger,
       // A trigger for the worker of another project stays that.
-      trigger.taskQueue === loaded.taskQueue ? { ...trigger, taskQueue } : trigger,
-    );
+      taskQueue: trigger.taskQueue === loaded.taskQueue ? taskQueue : trigger.taskQueue,
+      // As it is written in a configuration.
+      ...(respondMsMax !== undefined && { respond: { timeoutMs: respondMsMax } }),
+    }));
   const { outbound } = given;
   const config = resolveConfig(
     {
@@ -306,6 +309,7 @@ async function resolve(file: string | undefined, given: GivenOptions): Promise<C
       taskQueue,
       sources,
       ...(triggers && { triggers }),
+      rateLimits: given.rateLimits ?? loaded?.rateLimits,
       ...(outbound && { outbound }),
     },
     process.cwd(),

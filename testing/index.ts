@@ -1,5 +1,7 @@
 // `nextevent/testing`: for tests of a project, with any test runner, on a real Temporal server.
 
+export { ConfigError } from '../config/errors.ts';
+export { SigningError } from '../ingress/sources/source.ts';
 export { startTestApp, TestApp } from './app.ts';
 export type { SendOptions, TestAppOptions } from './app.ts';
 export type { WaitForPendingDeliveriesOptions } from './deliveries.ts';

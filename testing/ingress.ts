@@ -28,7 +28,7 @@ export interface TestIngress {
 
 export async function startIngress(
   { connectionOptions, namespace }: Pick<TestServer, 'connectionOptions' | 'namespace'>,
-  { sources, triggers }: Pick<Config, 'sources' | 'triggers'>,
+  { sources, triggers, rateLimits }: Pick<Config, 'sources' | 'triggers' | 'rateLimits'>,
 ): Promise<TestIngress> {
   const names = [...sources.keys()];
   const dispatcher = await createDispatcher({
@@ -47,6 +47,7 @@ export async function startIngress(
       if (level !== 'debug') lines.push(line);
     },
     ...(publisher && { apiKeys: [publisher.entry] }),
+    ...(rateLimits && { rateLimits }),
   });
   const server = createServer(app).listen(0, HOST);
   await once(server, 'listening');

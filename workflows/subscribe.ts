@@ -78,6 +78,8 @@ export interface NextEventOptions {
  * @throws {@link UnindexedFilterQuotaError} if every event would have to be held against it, and
  * the source has as many such filters as it can; it says how to write it
  * @throws {@link SubscriptionOverflowError} if the run has taken as many events as it can
+ * @throws {@link NoInboxError} outside a workflow, or without the interceptors of this library
+ * @throws `CancelledFailure` of Temporal, if its scope is cancelled: then there is no subscription
  *
  * @example
  * const payments = await subscribe('shop', `event_type == 'order.paid'`);
@@ -107,7 +109,7 @@ export async function subscribe(source: string, filter = ''): Promise<Subscripti
  * Events come in the order in which the workflow received them, over all the ids, each one
  * once for each subscription that it matches. An event that arrived before this call is not
  * lost: it has been waiting since `subscribe` returned. Two calls that wait for the same id
- * get different events.
+ * get different events. Of several calls, one at a time goes on, with the event that arrived first.
  *
  * A call that lost a `Promise.race` still waits, and takes an event that nobody will see: run
  * it in a `CancellationScope` and cancel that.
@@ -117,6 +119,8 @@ export async function subscribe(source: string, filter = ''): Promise<Subscripti
  * @throws {@link UnknownSubscriptionError} for an id of another workflow, or that has ended
  * @throws {@link SubscriptionOverflowError} once all is read, if the run has taken as many events
  * as it can: continue as new, best before, when {@link continueAsNewSuggested} says so
+ * @throws {@link NoInboxError} outside a workflow, or without the interceptors of this library
+ * @throws `CancelledFailure` of Temporal, if its scope is cancelled: then it has taken no event
  *
  * @example
  * const paid = await subscribe('shop', `event_type == 'order.paid'`);
@@ -156,6 +160,8 @@ export async function nextEvent<T = unknown>(
  * The events of these subscriptions, one after the other, for `for await`. Ends when `timeout`
  * passes without one; without `timeout` it never ends by itself.
  *
+ * @throws what {@link nextEvent} throws
+ *
  * @example
  * for await (const event of events(orders, { timeout: '1 hour' })) {
  *   await handle(event.data);
@@ -179,6 +185,8 @@ export async function* events<T = unknown>(
  * is unread. The workflow that returns while some of its events are unread is started again with
  * the oldest of them, as a new run, which has the others: as if they had come a moment later.
  *
+ * @throws {@link NoInboxError} outside a workflow, or without the interceptors of this library
+ *
  * @example
  * const orders = triggerSubscription();
  * for await (const order of events(orders, { timeout: '1 hour' })) await handle(order);
@@ -192,6 +200,7 @@ export function triggerSubscription(): SubscriptionId {
  * Ends a subscription and drops what is queued for it. Ending it again does nothing.
  *
  * @throws {@link InvalidArgumentError} for a malformed id, and for that of `triggerSubscription`
+ * @throws {@link NoInboxError} outside a workflow, or without the interceptors of this library
  *
  * @example
  * await unsubscribe(payments);
@@ -236,10 +245,18 @@ export async function respond(
  * half of the signals or bytes that it can. A run that goes on takes no more events at 8,000
  * signals or 35 MiB of history.
  *
+ * The next run has the subscriptions of this one, under the same ids: hand these on as arguments, and
+ * do not subscribe again, or what comes for the first subscription is never read.
+ *
+ * @throws {@link NoInboxError} outside a workflow, or without the interceptors of this library
+ *
  * @example
- * for await (const order of events(orders)) {
- *   await handle(order.data);
- *   if (continueAsNewSuggested()) await continueAsNew<typeof shop>();
+ * async function shop(held?: SubscriptionId): Promise<void> {
+ *   const orders = held ?? (await subscribe('orders'));
+ *   for await (const order of events<Order>(orders)) {
+ *     await handle(order.data);
+ *     if (continueAsNewSuggested()) await continueAsNew<typeof shop>(orders);
+ *   }
  * }
  */
 export function continueAsNewSuggested(): boolean {

@@ -16,3 +16,4 @@ export * from './scenarios.ts';
 export * from './enduring.ts';
 export * from './managing.ts';
 export * from './turning.ts';
+export * from './withdrawing.ts';
