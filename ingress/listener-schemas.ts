@@ -116,7 +116,6 @@ export const deliverySchema = z
   })
   .meta({ id: 'Delivery' });
 
-
 /** What is said of a listener: all of it is optional, and checked where it is understood. */
 export const givenListenerSchema = z
   .looseObject({

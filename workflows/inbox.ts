@@ -24,6 +24,7 @@ import {
   type Wish,
 } from './inbox-state.ts';
 import type { EventBatch, HeldDescription } from './messages.ts';
+import { ShownSources } from './shown-sources.ts';
 import { Turns, type Going } from './turns.ts';
 import { merge, placeAll, toTaken, type Placed, type Unread } from './unread.ts';
 import { Waiters, type Waiter } from './waiters.ts';
@@ -40,6 +41,8 @@ const TRIGGER_INDEX = -1;
 export class Inbox {
   /** When code goes on with its event. */
   readonly turns: Turns;
+  /** What the search attribute names. */
+  readonly shown = new ShownSources();
   readonly #held = new Map<SubscriptionId, HeldSubscription>([
     [TRIGGER_SUBSCRIPTION, { id: TRIGGER_SUBSCRIPTION, source: '', filter: '', position: 0 }],
   ]);
@@ -57,7 +60,6 @@ export class Inbox {
   #closed = false;
   #suspended = false;
   #registering = false;
-  #shown: readonly string[] = [];
   /** How many signals the run has taken, of any kind. */
   signals = 0;
 
@@ -141,14 +143,6 @@ export class Inbox {
     const held = this.#held.get(id);
     if (held === undefined || source === undefined) return;
     this.#held.set(id, { ...held, resolved: source, ...(isSearchable && { isSearchable }) });
-  }
-
-  /** The sources that the search attribute is to name from now on; undefined if it does. */
-  newlyShown(): readonly string[] | undefined {
-    const sources = this.#searchable();
-    if (sources.join() === this.#shown.join()) return undefined;
-    this.#shown = sources;
-    return sources;
   }
 
   /** Drops the subscription and what is queued for it. */
@@ -295,8 +289,7 @@ export class Inbox {
     }
     this.#carried = this.#unread.length;
     this.#window.restore(state.window, idAt);
-    // Search attributes cross continue-as-new by themselves.
-    this.#shown = this.#searchable();
+    this.shown.restore(this.held);
   }
 
   /** What is unread, and these, in the order in which they came. */
@@ -306,11 +299,6 @@ export class Inbox {
       id === undefined ? [] : { one: { event, id }, position: this.#positionOf(event) },
     );
     return merge(placeAll(this.#unread, this.#positionOf), added);
-  }
-
-  #searchable(): readonly string[] {
-    const shown = this.held.filter(({ isSearchable }) => isSearchable);
-    return [...new Set(shown.flatMap(({ resolved }) => resolved ?? []))].toSorted();
   }
 
   #receive(event: Event, id: SubscriptionId): void {

@@ -14,7 +14,7 @@ const SOURCES = defineSearchAttributeKey(SOURCE_ATTRIBUTE, SearchAttributeType.K
 
 /** Writes the sources that are subscribed to, if they are others than before. */
 export function showSources(inbox: Inbox): void {
-  const sources = inbox.newlyShown();
+  const sources = inbox.shown.newlyShown(inbox.held);
   if (sources === undefined) return;
   upsertSearchAttributes([{ key: SOURCES, value: sources.length > 0 ? [...sources] : null }]);
 }
