@@ -3,6 +3,7 @@
 import type { Command } from 'commander';
 
 import { StartError } from '../dev/errors.ts';
+import { createUrlOption } from './url-option.ts';
 
 /** Where the management API of an ingress is that nobody has told otherwise. */
 const DEFAULT_URL = `http://127.0.0.1:${process.env.MANAGEMENT_PORT || 9088}`;
@@ -22,7 +23,7 @@ export interface ApiOptions {
 /** Gives a command the options of all that ask the management API. */
 export function withApi(command: Command, json = 'print JSON'): Command {
   return command
-    .option('--url <url>', 'the management API of an ingress', DEFAULT_URL)
+    .addOption(createUrlOption('the management API of an ingress', DEFAULT_URL))
     .option('--json', json)
     .addHelpText('after', ENVIRONMENT);
 }

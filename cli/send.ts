@@ -15,6 +15,7 @@ import type { Draft, Source } from '../ingress/sources/source.ts';
 import { describeOff } from '../ingress/webhooks.ts';
 import { createConfigOption, type ConfigOption } from './config-option.ts';
 import { prepareToRun } from './service.ts';
+import { createUrlOption } from './url-option.ts';
 
 /** Where an ingress is that nobody has told otherwise. */
 const DEFAULT_URL = `http://127.0.0.1:${process.env.PORT || 8088}`;
@@ -44,7 +45,7 @@ export function createSendCommand(): Command {
     .option('--list', 'print the names of the samples')
     .option('--id <id>', 'the id of the event, where the provider has one; else a new one')
     .option('--type <type>', "the type of a file's event; else the file's name")
-    .option('--url <url>', 'the ingress', DEFAULT_URL)
+    .addOption(createUrlOption('the ingress', DEFAULT_URL))
     .option('--private-key <file>', 'a private key as PEM, for providers that sign with theirs')
     .addHelpText('after', EXAMPLES)
     .action(send);

@@ -311,17 +311,70 @@ describe('the record of an attempt', () => {
     assert.match(record.request.url, /token=\*\*\*$/);
   });
 
+  const key = 'whsk_a+b/c=';
+  const odd = 'p+w d/<é😀>&\'"\\n%2f~\n';
+  const spellings: Array<[by: string, secret: string, written: string]> = [
+    ['nobody', odd, odd],
+    ['JavaScript as JSON', odd, inJson(odd)],
+    ['PHP as JSON', odd, inJson(odd).replaceAll('/', String.raw`\/`)],
+    [
+      '.NET as JSON',
+      odd,
+      inJson(odd).replaceAll(/\\"|[^\w\\ /%~"]/gu, (one) => escaped(one.replace('\\', ''))),
+    ],
+    [
+      '... in lower case',
+      odd,
+      inJson(odd).replaceAll(/[+<>&'é😀]/gu, (one) => escaped(one, 'lower')),
+    ],
+    ['who escapes all of it', odd, escaped(odd)],
+    ['JavaScript in a URL', odd, encodeURIComponent(odd)],
+    ['... in lower case', odd, inLowerCase(encodeURIComponent(odd))],
+    ['... but for what a URL may have', odd, encodeURI(odd)],
+    ['... in lower case', odd, inLowerCase(encodeURI(odd))],
+    ['a form', odd, new URLSearchParams({ odd }).toString().slice('odd='.length)],
+    ['... in lower case', odd, inLowerCase(new URLSearchParams({ odd }).toString()).slice(4)],
+    ['PHP as JSON, of a key alone', key, String.raw`a+b\/c=`],
+    ['.NET as JSON, of a key alone', key, String.raw`a\u002Bb/c=`],
+    ['PHP as JSON, in base64', 'a~?a~?', String.raw`YX4\/YX4\/`],
+    ['a URL, in base64', 'a~?a~?', 'YX4%2fYX4%2F'],
+  ];
+  for (const [by, secret, written] of spellings) {
+    test(`has no secret as it is written by ${by}: ${written}`, async () => {
+      const receiver = await startReceiver((response) => response.end(`é\\"${written}"😀`));
+      // One that begins like it would leave the rest of it.
+      const outbound = outboundOf({ secrets: { SECRET: secret, OTHER: secret.slice(0, 3) } });
+      const { response } = await attemptOf(outbound, { url: receiver.url });
+      assert.equal(response?.body, 'é\\"***"😀');
+    });
+  }
+
+  test('has what looks like an escape as it came, and is no secret', async () => {
+    const body = String.raw`\ud83d \q 100% +1 \u00e9 %E9 C:\new\u12`;
+    const receiver = await startReceiver((response) => response.end(body));
+    const { response } = await attemptOf(outboundOf({ secrets: { KEY: 'x/y' } }), {
+      url: receiver.url,
+    });
+    assert.equal(response?.body, body);
+  });
+
   test('has no part of a secret that the end of what is kept falls into', async () => {
     const secret = 'S'.repeat(500);
-    for (const before of [RECORDED_BODY_BYTES_MAX - 250, RECORDED_BODY_BYTES_MAX - 501, 19_000]) {
-      const receiver = await startReceiver((response) => {
-        response.end(`${'a'.repeat(before)}${secret}${'b'.repeat(40_000)}`);
-      });
-      const outbound = outboundOf({ secrets: { LONG: secret } });
-      const { response } = await attemptOf(outbound, { url: receiver.url });
-      assert.equal(response?.isCut, true);
-      assert.ok(!response.body.includes('SS'));
-      assert.ok(response.body.startsWith(`${'a'.repeat(before)}***`));
+    const symbols = '<+'.repeat(2_500);
+    for (const [held, written] of [
+      [secret, secret],
+      [symbols, escaped(symbols)],
+    ] as const) {
+      for (const before of [RECORDED_BODY_BYTES_MAX - 250, RECORDED_BODY_BYTES_MAX - 501, 19_000]) {
+        const receiver = await startReceiver((response) => {
+          response.end(`${'a'.repeat(before)}${written}${'b'.repeat(40_000)}`);
+        });
+        const outbound = outboundOf({ secrets: { LONG: held } });
+        const { response } = await attemptOf(outbound, { url: receiver.url });
+        assert.equal(response?.isCut, true);
+        assert.doesNotMatch(response.body, /SS|u00/);
+        assert.ok(response.body.startsWith(`${'a'.repeat(before)}***`));
+      }
     }
   });
 
@@ -432,3 +485,18 @@ describe('a mock', () => {
     assert.equal(record.request.headers.Connection, 'keep-alive');
   });
 });
+
+function inJson(text: string): string {
+  return JSON.stringify(text).slice(1, -1);
+}
+
+/** By the number of each of its characters. */
+function escaped(text: string, letterCase: 'lower' | 'upper' = 'upper'): string {
+  const units = Array.from({ length: text.length }, (_, at) => text.charCodeAt(at).toString(16));
+  const digits = units.map((unit) => unit.padStart(4, '0'));
+  return digits.map((unit) => `\\u${letterCase === 'lower' ? unit : unit.toUpperCase()}`).join('');
+}
+
+function inLowerCase(url: string): string {
+  return url.replaceAll(/%../g, (escape) => escape.toLowerCase());
+}
