@@ -5,6 +5,7 @@
 import type { Client } from '@temporalio/client';
 
 import type { Event } from '../events/event.ts';
+import { countTogether } from '../events/together.ts';
 import { toSummary, type Trigger } from '../events/trigger.ts';
 import { eventSignal } from '../workflows/messages.ts';
 import { UnavailableError } from './errors.ts';
@@ -24,6 +25,7 @@ const FULL_RETRY_SECONDS = 5;
 
 interface Waiting {
   readonly event: Event;
+  readonly bytes: number;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -42,7 +44,8 @@ export class Feeder {
   /** Durable once it returns. */
   feed(trigger: Trigger, workflowId: string, event: Event): Promise<void> {
     return new Promise((resolve, reject) => {
-      const waiting = { event, resolve, reject };
+      // Here it fails for this event alone if it can not be written.
+      const waiting = { event, bytes: bytesOf(event), resolve, reject };
       const lane = this.#lanes.get(workflowId);
       if (lane) {
         lane.push(waiting);
@@ -57,9 +60,9 @@ export class Feeder {
   async #drain(trigger: Trigger, workflowId: string, lane: Waiting[]): Promise<void> {
     while (lane.length > 0) {
       const batch = takeBatch(lane);
-      const events = batch.map(({ event }) => event);
       try {
-        await this.#checkRoom(workflowId, events);
+        await this.#checkRoom(workflowId, batch);
+        const events = batch.map(({ event }) => event);
         await this.#signalWithStart(trigger, workflowId, events);
         for (const { resolve } of batch) resolve();
       } catch (error) {
@@ -70,8 +73,8 @@ export class Feeder {
     this.#lanes.delete(workflowId);
   }
 
-  async #checkRoom(workflowId: string, events: readonly Event[]): Promise<void> {
-    const bytes = events.reduce((sum, event) => sum + bytesOf(event), 0);
+  async #checkRoom(workflowId: string, batch: readonly Waiting[]): Promise<void> {
+    const bytes = batch.reduce((sum, waiting) => sum + waiting.bytes, 0);
     if (!(await retrying(CALL_MS_MAX, () => this.#guard.isFull(workflowId, bytes)))) return;
     throw new UnavailableError(`${workflowId} takes no more events`, FULL_RETRY_SECONDS);
   }
@@ -96,14 +99,10 @@ export class Feeder {
 }
 
 function takeBatch(lane: Waiting[]): Waiting[] {
-  let bytes = 0;
-  let end = 0;
-  for (const { event } of lane) {
-    bytes += bytesOf(event);
-    if (end > 0 && bytes > BATCH_BYTES_MAX) break;
-    end += 1;
-  }
-  return lane.splice(0, end);
+  return lane.splice(
+    0,
+    countTogether(lane, ({ bytes }) => bytes, BATCH_BYTES_MAX),
+  );
 }
 
 /** What will not be taken must not be acknowledged: its sender has to try again, or to know. */

@@ -62,10 +62,12 @@ export class Lanes {
     this.#giveUpMs = giveUpMs;
   }
 
+  /** Fails at once on what can not be written: nobody may be waiting yet for what it gives. */
   push(target: Target, matched: MatchedEvent): Promise<Outcome> {
+    const bytes = bytesOfMatched(matched);
     return new Promise((settle) => {
       const key = `${target.workflowId}\0${target.firstRunId}`;
-      const waiting = { matched, bytes: bytesOfMatched(matched), settle };
+      const waiting = { matched, bytes, settle };
       const lane = this.#lanes.get(key);
       if (lane) {
         lane.waiting.push(waiting);

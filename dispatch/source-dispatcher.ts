@@ -8,11 +8,12 @@
 
 import type { Event } from '../events/event.ts';
 import { receivesFrom, type Subscription } from '../events/subscription.ts';
+import { toArrival, type Arrival, type Decision, type Signalled } from './arrival.ts';
 import { BacklogWriter, LEAVE_MS, untilAcknowledgeable } from './backlog.ts';
 import { Deferred } from './deferred.ts';
 import { UnavailableError } from './errors.ts';
 import { toUnavailable } from './failures.ts';
-import type { Lanes, Outcome, Target } from './lanes.ts';
+import type { Lanes, Outcome } from './lanes.ts';
 import { MatchFailures } from './match-failures.ts';
 import { matchSubscribers, type Match } from './matcher.ts';
 import type { SourceClient } from './source-client.ts';
@@ -46,8 +47,6 @@ const IN_USE_MS = 30_000;
 /** When to try again while the backlog is full: a worker has to come first. */
 const FULL_RETRY_SECONDS = 10;
 
-type Decision = 'fast' | 'slow' | 'overloaded';
-
 /** Where an event went. */
 export interface Dispatched {
   /** The ids of the workflows that it started, now or when it came before, or fed. */
@@ -62,22 +61,10 @@ export interface Dispatched {
   readonly respondent?: Respondent;
 }
 
-interface Signalled {
-  readonly target: Target;
-  readonly ids: readonly string[];
-  /** The version of the copy that it was matched against. */
-  readonly version: number;
-  readonly outcome: Promise<Outcome>;
-}
-
-/** An event on its way. */
-interface Arrival {
-  readonly event: Event;
-  readonly at: number;
-  /** The version up to which it was matched, and the chain of runs that counts it. */
-  matched: { readonly chain: string; readonly version: number } | undefined;
-  readonly signalled: Signalled[];
-  readonly decision: Deferred<Decision>;
+/** The place of an event in the line for the backlog. */
+interface Turn {
+  readonly before: Promise<unknown>;
+  readonly settle: () => void;
 }
 
 export interface SourceDispatcherDeps {
@@ -145,7 +132,7 @@ export class SourceDispatcher {
     this.#keepFresh();
     const arrival = toArrival(event);
     this.#open.add(arrival);
-    if (this.#hasLeave(arrival) && !this.#match(arrival)) this.#decide(arrival, 'slow');
+    if (this.#hasLeave(arrival)) this.#takeMatches(arrival);
     const before = this.#settled;
     const settled = new Deferred<void>();
     const settle = (): void => settled.resolve();
@@ -153,21 +140,27 @@ export class SourceDispatcher {
     void this.#subscribers.read();
     try {
       const decided = await arrival.decision.promise;
+      return await this.#handOver(arrival, decided, { before, settle });
+    } finally {
+      this.#queueing.delete(arrival);
+      void before.then(settle);
+    }
+  }
+
+  async #handOver(arrival: Arrival, decided: Decision, turn: Turn): Promise<Dispatched> {
+    try {
       const outcomes = await this.#outcomes(arrival);
       if (decided === 'overloaded' || outcomes.includes('overloaded')) {
         throw new UnavailableError('Temporal is overloaded', 2);
       }
       const leftOver = arrival.signalled.filter((_, index) => outcomes[index] === 'stuck');
       if (decided === 'slow' || leftOver.length > 0) {
-        return await this.#queue(arrival, leftOver, { before, settle });
+        return await this.#queue(arrival, leftOver, turn);
       }
-      void before.then(settle);
+      void turn.before.then(turn.settle);
       return await this.#finish(arrival, outcomes);
     } catch (error) {
       throw toUnavailable(error);
-    } finally {
-      this.#queueing.delete(arrival);
-      void before.then(settle);
     }
   }
 
@@ -205,11 +198,7 @@ export class SourceDispatcher {
     return outcomes;
   }
 
-  async #queue(
-    arrival: Arrival,
-    leftOver: readonly Signalled[],
-    turn: { before: Promise<unknown>; settle(): void },
-  ): Promise<Dispatched> {
+  async #queue(arrival: Arrival, leftOver: readonly Signalled[], turn: Turn): Promise<Dispatched> {
     if (!this.#subscribers.hasRoom) {
       throw new UnavailableError(`the backlog of ${this.#source} is full`, FULL_RETRY_SECONDS);
     }
@@ -240,10 +229,7 @@ export class SourceDispatcher {
     let waits = false;
     for (const arrival of this.#open) {
       const isFast = isCurrent && (arrival.matched !== undefined || this.#hasLeave(arrival));
-      if (isFast && !this.#match(arrival)) {
-        this.#decide(arrival, 'slow');
-        continue;
-      }
+      if (isFast && !this.#takeMatches(arrival)) continue;
       if (arrival.at > reading.startedAt) continue;
       if (!isFast && isDraining && performance.now() - arrival.at < DRAIN_MS_MAX) {
         waits = true;
@@ -271,6 +257,19 @@ export class SourceDispatcher {
 
   #hasLeave({ at }: Arrival): boolean {
     return this.#queueing.size === 0 && at - this.#leaveAt < LEAVE_MS;
+  }
+
+  /** Whether it is still open; it is not if it matches too many, or can not be matched at all. */
+  #takeMatches(arrival: Arrival): boolean {
+    try {
+      if (this.#match(arrival)) return true;
+      this.#decide(arrival, 'slow');
+    } catch (error) {
+      // Its own sender alone hears of it: others are open beside it.
+      this.#open.delete(arrival);
+      arrival.decision.reject(error);
+    }
+    return false;
   }
 
   /** Signals the event to those that it was not matched against yet; false if they are too many. */
@@ -320,9 +319,4 @@ export class SourceDispatcher {
     }, REFRESH_MS);
     this.#refresher.unref();
   }
-}
-
-function toArrival(event: Event): Arrival {
-  const at = performance.now();
-  return { event, at, matched: undefined, signalled: [], decision: new Deferred() };
 }

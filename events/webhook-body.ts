@@ -12,7 +12,7 @@ import { firstJsonValue } from './first-json-value.ts';
 /** The key that marks a stored body. User JSON is inside `content`, so it cannot pose as one. */
 const MARK = 'nextevent:body';
 
-const FORM_METHODS: readonly string[] = ['POST', 'PUT', 'PATCH'];
+const FORM_METHODS: readonly unknown[] = ['POST', 'PUT', 'PATCH'];
 const FORM_TYPE = 'application/x-www-form-urlencoded';
 
 /**
@@ -22,6 +22,9 @@ const FORM_TYPE = 'application/x-www-form-urlencoded';
 type BodyEncoding = 'none' | 'utf8' | 'utf8-base64' | 'base64';
 
 const ENCODINGS: readonly unknown[] = ['none', 'utf8', 'utf8-base64', 'base64'];
+
+/** Base64 as it is written here, but for its length: no character has bits that are of no byte. */
+const BASE64 = /^[A-Za-z\d+/]*(?:[AQgw]==|[AEIMQUYcgkosw048]=)?$/;
 
 /** The body of a webhook as it travels and is kept. */
 export interface StoredBody {
@@ -95,6 +98,11 @@ export function hasStoredBody(data: unknown): boolean {
   return isRecord(data) && isStoredBody(data.body);
 }
 
+/** Whether data has what would be taken for a stored body, and can not be read as one. */
+export function hasUnreadableBody(data: unknown): boolean {
+  return isRecord(data) && isStoredBody(data.body) && !isReadable(data.body);
+}
+
 /** The event with its body derived, or the same event if it has no stored body. */
 export function deriveEvent<T>(event: Event<T>): Event<T> {
   const data: unknown = event.data;
@@ -137,6 +145,13 @@ function isStoredBody(value: unknown): value is StoredBody {
   return isRecord(value) && ENCODINGS.includes(value[MARK]) && typeof value.content === 'string';
 }
 
+function isReadable({ [MARK]: encoding, content }: StoredBody): boolean {
+  if (encoding === 'none') return content === '';
+  if (encoding === 'utf8') return true;
+  if (content.length % 4 !== 0 || !BASE64.test(content)) return false;
+  return encoding === 'base64' || decodeUtf8(toUint8Array(content)) !== null;
+}
+
 /** Only a body that was derived has a function: other data was JSON. */
 function isDerived(value: unknown): value is WebhookBody {
   return isRecord(value) && typeof value.toJSON === 'function';
@@ -145,7 +160,7 @@ function isDerived(value: unknown): value is WebhookBody {
 /** Whether the request is of a kind whose body is read as a form. */
 function hasForm(data: Record<string, unknown>): boolean {
   const type = isRecord(data.headers) ? data.headers['content-type'] : undefined;
-  if (typeof type !== 'string' || !FORM_METHODS.includes(String(data.method))) return false;
+  if (typeof type !== 'string' || !FORM_METHODS.includes(data.method)) return false;
   return type.split(';', 1)[0]?.trim().toLowerCase() === FORM_TYPE;
 }
 

@@ -107,9 +107,15 @@ function createGuard({ apiKeys = [], rateLimits }: ApiDeps): Guard {
   };
 }
 
-const letLocalIn: RequestHandler = (request, _response, next) => {
-  if (LOCAL_HOST.test(request.headers.host ?? '')) next();
-  else throw new ForbiddenError('without API keys, the management API answers to localhost only');
+const letLocalIn: RequestHandler = ({ headers: { host = '', origin } }, _response, next) => {
+  if (!LOCAL_HOST.test(host)) {
+    throw new ForbiddenError('without API keys, the management API answers to localhost only');
+  }
+  // A page of any site can post to localhost; it does not get at the answer, but its request counts.
+  if (origin !== undefined && origin !== `http://${host}`) {
+    throw new ForbiddenError('without API keys, the management API answers to no page elsewhere');
+  }
+  next();
 };
 
 function answerRoutes(routes: readonly ApiRoute[], guard: Guard): Router {

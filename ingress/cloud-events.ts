@@ -7,7 +7,7 @@ import { CloudEvent, ValidationError } from 'cloudevents';
 
 import { EVENT_BYTES_MAX, EVENT_ID_LENGTH_MAX, type Event } from '../events/event.ts';
 import { toTraceContext } from '../events/trace-context.ts';
-import { deriveEvent, storeBody } from '../events/webhook-body.ts';
+import { deriveEvent, hasUnreadableBody, storeBody } from '../events/webhook-body.ts';
 import { parseJson, parseText } from './json.ts';
 import { RequestError } from './sources/source.ts';
 
@@ -182,11 +182,17 @@ function toTime(time: string | number | boolean | undefined): string {
 }
 
 function toData({ data, bytes }: RawCloudEvent, contentType: unknown): unknown {
-  if (bytes === undefined) return data ?? null;
+  if (bytes === undefined) return checkBody(data ?? null);
   if (bytes.length === 0) return null;
   const type = typeof contentType === 'string' ? contentType : 'application/json';
-  if (JSON_TYPE.test(type)) return parseJson(bytes, 'data');
+  if (JSON_TYPE.test(type)) return checkBody(parseJson(bytes, 'data'));
   return TEXT_TYPE.test(type) ? parseText(bytes, 'data') : { body: storeBody(bytes) };
+}
+
+/** A webhook's event that is delivered as a CloudEvent has a stored body, and keeps it. */
+function checkBody(data: unknown): unknown {
+  if (hasUnreadableBody(data)) throw new RequestError('the body has a reserved key');
+  return data;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

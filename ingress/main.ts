@@ -71,6 +71,7 @@ try {
 async function main(log: Log): Promise<void> {
   const host = process.env.HOST || DEFAULT_HOST;
   const requestedPort = toPort('PORT', DEFAULT_PORT);
+  const trusted = trustedProxies();
   const config = await loadConfig();
   checkKeysFile();
   const apiKeys = loadApiKeys();
@@ -98,9 +99,7 @@ async function main(log: Log): Promise<void> {
     }),
     ...guards,
   });
-  const { TRUST_PROXY: trusted } = process.env;
-  // A number of proxies, or their addresses: as Express has it.
-  if (trusted) app.set('trust proxy', /^\d+$/.test(trusted) ? Number(trusted) : trusted);
+  if (trusted !== undefined) app.set('trust proxy', trusted);
   const server = createServer(app);
   const port = await listen(server, { host, port: requestedPort, variable: 'PORT' });
   const listeners = createListeners(new Client({ connection, namespace }), config);
@@ -156,6 +155,20 @@ function toPort(variable: string, fallback: number): number {
   const port = Number(text);
   if (Number.isInteger(port) && port >= 0 && port <= PORT_MAX) return port;
   throw new StartError(`${variable} is "${text}", must be a number from 0 to ${PORT_MAX}`);
+}
+
+/** A number of proxies, or their addresses: as Express has it, which says what it takes. */
+function trustedProxies(): number | string | undefined {
+  const { TRUST_PROXY: text } = process.env;
+  if (!text) return undefined;
+  const trusted = /^\d+$/.test(text) ? Number(text) : text;
+  try {
+    express().set('trust proxy', trusted);
+  } catch (error) {
+    const must = 'must be a number of proxies, or their addresses, such as 10.0.0.0/8';
+    throw new StartError(`TRUST_PROXY is "${text}", ${must}`, { cause: error });
+  }
+  return trusted;
 }
 
 /** On the port that is named. If none is: at a distance from that of the webhooks, or on any. */

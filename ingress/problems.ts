@@ -206,6 +206,9 @@ function isRejected(error: Error): error is RejectedError {
 /** What is wrong with how it was asked. */
 function toRefusal(error: Error): Problem | undefined {
   const detail = error.message;
+  if (isMalformedPath(error)) {
+    return { status: 400, title: 'Bad request', detail: 'malformed percent-encoding in the path' };
+  }
   if (error instanceof ListenerConflictError) return { status: 409, title: 'Conflict', detail };
   if (error instanceof UnauthorizedError) {
     const headers = { 'WWW-Authenticate': 'Bearer' };
@@ -226,6 +229,11 @@ function toRefusal(error: Error): Problem | undefined {
     return { status, title: 'Wrong events in the batch', detail, events: error.events };
   }
   return undefined;
+}
+
+/** As the router of Express says it. Any other is a fault of ours. */
+function isMalformedPath(error: Error): boolean {
+  return error instanceof URIError && 'status' in error && error.status === 400;
 }
 
 function toLogLine(asked: string, error: unknown): string {

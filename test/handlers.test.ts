@@ -311,6 +311,23 @@ describe('The event of a handler', () => {
     });
   }
 
+  test('of data that is nested too deep is refused', async () => {
+    for (const levels of [1_001, 60_000]) {
+      handle = ({ body }) => ({ kind: 'event', result: JSON.parse(body.text ?? '') });
+      const asked = send('free', { body: '['.repeat(levels) + ']'.repeat(levels) });
+      const why = await refusedAs(asked, { status: 400, reason: 'PARSE' });
+      assert.equal(why, 'the body is nested deeper than 1000');
+    }
+  });
+
+  test('of data that JSON can not have is a fault of ours', async () => {
+    for (const result of [1n, () => {}, cyclic()]) {
+      handle = () => ({ kind: 'event', result });
+      assert.equal((await send('free')).status, 500);
+    }
+    assert.deepEqual(events, []);
+  });
+
   test('is answered with 503 if it can not be made durable, whatever the handler says', async () => {
     handle = () => ({ kind: 'event', result: 1, response: { status: 200, body: 'fine' } });
     outcome = new UnavailableError('away', 2);
@@ -575,6 +592,11 @@ function newest(): Rejection {
 }
 
 /** The detail of a refusal, which is in the log of rejections, and of which nothing is dispatched. */
+function cyclic(): object {
+  const own: Record<string, unknown> = {};
+  return Object.assign(own, { own });
+}
+
 async function refusedAs(
   asked: Promise<Response>,
   expected: { readonly status: number; readonly reason: string },

@@ -62,6 +62,9 @@ const inspection: Pick<Inspection, 'source' | 'subscriptions'> = {
 
 const telemetry = new Telemetry(['hooks', 'orders']);
 
+/** What was logged as a fault of ours. */
+const failures: string[] = [];
+
 const deps: ApiDeps = {
   sources: new Map([
     ['hooks', webhook({ verify: 'none' })],
@@ -69,7 +72,9 @@ const deps: ApiDeps = {
   ]),
   inspection,
   telemetry,
-  log() {},
+  log(line, { level } = {}) {
+    if (level === 'error') failures.push(line);
+  },
 };
 
 const write = defineRoute({
@@ -331,6 +336,14 @@ describe('is refused', () => {
     });
   }
 
+  test('a path with malformed percent-encoding, with keys and without', async () => {
+    for (const path of ['/listeners/%', '/listeners/%ff/deliveries/1']) {
+      const answers = [await fetch(`${open.url}/api/v1${path}`), await ask(`/api/v1${path}`, '')];
+      for (const answer of answers) await isProblem(answer, 400, /^malformed percent-encoding in/);
+    }
+    assert.doesNotMatch(failures.join('\n'), /%/);
+  });
+
   test('a method that the path does not have, with those that it has', async () => {
     for (const method of ['POST', 'DELETE', 'OPTIONS']) {
       const response = await fetch(`${open.url}/api/v1/sources`, { method });
@@ -342,11 +355,34 @@ describe('is refused', () => {
 
 describe('who may ask', () => {
   test('without keys: this machine, by its own names', async () => {
-    assert.equal(await statusFor(`${open.url}/api/v1/sources`, 'localhost:9088'), 200);
-    assert.equal(await statusFor(`${open.url}/api/v1/sources`, '[::1]'), 200);
-    assert.equal(await statusFor(`${open.url}/api/v1/sources`, 'evil.example'), 403);
-    assert.equal(await statusFor(`${open.url}/metrics`, 'localhost'), 200);
-    assert.equal(await statusFor(`${open.url}/metrics`, 'evil.example'), 403);
+    assert.equal(await statusFor(`${open.url}/api/v1/sources`, { host: 'localhost:9088' }), 200);
+    assert.equal(await statusFor(`${open.url}/api/v1/sources`, { host: '[::1]' }), 200);
+    assert.equal(await statusFor(`${open.url}/api/v1/sources`, { host: 'evil.example' }), 403);
+    assert.equal(await statusFor(`${open.url}/metrics`, { host: 'localhost' }), 200);
+    assert.equal(await statusFor(`${open.url}/metrics`, { host: 'evil.example' }), 403);
+  });
+
+  test('without keys: no page of another site, by whatever name this machine has', async () => {
+    const cases: Array<[host: string, origin: string, isLetIn: boolean]> = [
+      ['localhost:9088', 'http://localhost:9088', true],
+      ['[::1]:9088', 'http://[::1]:9088', true],
+      ['localhost:9088', 'http://evil.example', false],
+      ['localhost:9088', 'http://localhost:3000', false],
+      ['localhost:9088', 'http://localhost', false],
+      ['localhost:9088', 'http://127.0.0.1:9088', false],
+      ['localhost:9088', 'https://localhost:9088', false],
+      ['localhost:9088', 'null', false],
+      ['localhost:9088', '', false],
+    ];
+    const path = '/api/v1/listeners/crm/deactivate';
+    for (const [host, origin, isLetIn] of cases) {
+      const status = await statusFor(`${open.url}${path}`, { host, origin, method: 'POST' });
+      assert.equal(status, isLetIn ? 404 : 403, `${host} ${origin}`);
+    }
+    const init = { method: 'POST', headers: { origin: 'http://evil.example' } };
+    await isProblem(await fetch(open.url + path, init), 403, /answers to no page elsewhere$/);
+    const asked = await ask('/api/v1/sources', reader.key, { headers: init.headers });
+    assert.equal(asked.status, 200);
   });
 
   test('with keys: those that have one, by any name, and for what it is', async () => {
@@ -461,8 +497,11 @@ async function isProblem(response: Response, status: number, detail: RegExp): Pr
 }
 
 /** By `node:http`: `fetch` sends no other host than that of the address. */
-async function statusFor(url: string, host: string): Promise<number | undefined> {
-  const asking = request(url, { headers: { host } }).end();
+async function statusFor(
+  url: string,
+  { method = 'GET', ...headers }: Readonly<Record<string, string>>,
+): Promise<number | undefined> {
+  const asking = request(url, { method, headers }).end();
   const [response] = (await once(asking, 'response')) as [{ statusCode?: number; resume(): void }];
   response.resume();
   return response.statusCode;

@@ -13,6 +13,7 @@ import { createApiKey } from '../config/api-keys.ts';
 import type { LogEntry } from '../config/log.ts';
 import { UnavailableError } from '../dispatch/errors.ts';
 import { EVENT_BYTES_MAX, EVENT_ID_LENGTH_MAX, type Event } from '../events/event.ts';
+import type { WebhookData } from '../events/webhook-body.ts';
 import { createApp, createServer } from '../ingress/app.ts';
 import { toEvent, toRawCloudEvent } from '../ingress/cloud-events.ts';
 import { toReason } from '../ingress/rejections.ts';
@@ -131,6 +132,20 @@ describe('a CloudEvent becomes an event', () => {
     const { attributes: others, ...event } = onlyEvent();
     assert.deepEqual(event, expected);
     assert.equal(others?.datacontenttype, 'application/json; charset=utf-8');
+  });
+
+  test('with the body of a webhook in its data, which is then read as one', async () => {
+    const bodies = [{ content: 'QQ==' }, { content: 'A', 'nextevent:body': 'utf8' }];
+    for (const given of bodies) {
+      const body = { 'nextevent:body': 'utf8-base64', ...given };
+      // What no webhook has beside it does no harm.
+      const method = { toString: 1, valueOf: 1 };
+      const data = { method, headers: { 'content-type': 'text/plain' }, body };
+      assert.equal((await publish({ ...paid, id: given.content, data })).status, 202);
+      const read = events.at(-1)?.data as WebhookData;
+      assert.equal(read.body.text, 'A');
+      assert.deepEqual(JSON.parse(JSON.stringify(read)), data);
+    }
   });
 
   test('with the trace that it says it belongs to', async () => {
@@ -351,6 +366,25 @@ describe('is refused, and says why', () => {
     ]);
     assert.deepEqual(events, []);
   });
+
+  const posing: Array<[what: string, body: object]> = [
+    ['no base64', { 'nextevent:body': 'utf8-base64', content: 'A' }],
+    ['no UTF-8', { 'nextevent:body': 'utf8-base64', content: '/w==' }],
+    ['not empty', { 'nextevent:body': 'none', content: 'A' }],
+  ];
+  for (const [what, body] of posing) {
+    test(`data that poses as a body of a webhook that is ${what}, in every mode`, async () => {
+      const posed = { ...paid, data: { body } };
+      await isProblem(await publish(posed), 400, /^the body has a reserved key$/);
+      const batch = await publish([paid, posed]);
+      await isProblem(batch, 400, /^event 1 of the batch: the body has a reserved key$/);
+      const { data, ...attributes } = posed;
+      const headers = { ...ceHeaders(attributes), 'content-type': 'application/json' };
+      const binary = await post('/events/orders', { headers, body: JSON.stringify(data) });
+      await isProblem(binary, 400, /^the body has a reserved key$/);
+      assert.deepEqual(events, []);
+    });
+  }
 
   test('a batch that is too long, or no list', async () => {
     const long = Array.from({ length: 101 }, (_, index) => ({ ...paid, id: `${index}` }));

@@ -16,7 +16,7 @@ import { sampleDraft } from '../ingress/samples/to-draft.ts';
 import { EVENTS_MAX } from '../ingress/sources/create-source.ts';
 import type { Draft, Source } from '../ingress/sources/source.ts';
 import * as sources from '../nextevent.ts';
-import { signedBody } from './sources.ts';
+import { signedBody, toRequest } from './sources.ts';
 
 const SECRET = 'a secret';
 const STATUSES = {
@@ -534,6 +534,56 @@ describe("a source of one's own", () => {
     assert.deepEqual(events, []);
   });
 });
+
+describe("the data of a source of one's own", () => {
+  test('is what JSON has of it: what filters see, workflows get', async () => {
+    const data = { at: new Date(0), none: undefined, list: [undefined] };
+    const received = await made(() => ({ type: 'a', id: 'x', data }));
+    assert.ok('events' in received);
+    assert.deepEqual(received.events[0]?.data, { at: '1970-01-01T00:00:00.000Z', list: [null] });
+  });
+
+  for (const levels of [1_001, 60_000]) {
+    test(`of ${levels} levels is refused`, async () => {
+      const data: unknown = JSON.parse('['.repeat(levels) + ']'.repeat(levels));
+      await assert.rejects(
+        made(() => [{ type: 'a', data }]),
+        { name: 'RequestError', message: 'the body is nested deeper than 1000' },
+      );
+    });
+  }
+
+  const faults: Array<[what: string, data: unknown]> = [
+    ['a bigint', { n: 1n }],
+    ['nothing', undefined],
+    ['a function', () => {}],
+    ['in itself', cyclic()],
+    ['without an end', { toJSON: endless }],
+  ];
+  for (const [what, data] of faults) {
+    test(`that is ${what} is a fault of ours`, async () => {
+      const error = await made(() => ({ type: 'a', data })).catch((reason: unknown) => reason);
+      const isEndless = what === 'without an end';
+      assert.ok(error instanceof (isEndless ? RangeError : TypeError), String(error));
+    });
+  }
+});
+
+/** What becomes of a request to a source that makes this of it. */
+function made(toEvents: () => unknown): ReturnType<Source['receive']> {
+  const definition = { kind: 'made', verify: 'none', toEvents: toEvents as () => [] } as const;
+  const draft = { method: 'POST', suffix: '', headers: {}, body: '' };
+  return sources.defineSource(definition).receive(toRequest(draft));
+}
+
+function cyclic(): object {
+  const own: Record<string, unknown> = {};
+  return Object.assign(own, { own });
+}
+
+function endless(): unknown {
+  return [endless()];
+}
 
 function whatsApp(texts: readonly string[]): object {
   return {

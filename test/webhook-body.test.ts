@@ -7,6 +7,7 @@ import { EVENT_BYTES_MAX, type Event } from '../events/event.ts';
 import {
   deriveArgument,
   deriveEvent,
+  hasUnreadableBody,
   storeBody,
   type WebhookData,
 } from '../events/webhook-body.ts';
@@ -82,6 +83,58 @@ describe('a webhook body', () => {
       assert.ok(Buffer.byteLength(stored) <= (EVENT_BYTES_MAX * 4) / 3 + 100);
       assert.ok(bodyOf(body).text === body);
       assert.deepEqual(Buffer.from(bodyOf(body).bytes ?? []), Buffer.from(body));
+    }
+  });
+});
+
+describe('what poses as a stored body', () => {
+  const cases: Array<[encoding: string, content: string, isReadable: boolean]> = [
+    ['none', '', true],
+    ['none', 'x', false],
+    ['utf8', 'A', true],
+    ['base64', '', true],
+    ['base64', '/w==', true],
+    ['base64', '/wA=', true],
+    ['base64', '+/+/', true],
+    ['base64', 'A', false],
+    ['base64', '/w', false],
+    ['base64', '/w=', false],
+    ['base64', '/x==', false], // bits that are of no byte
+    ['base64', '/wB=', false],
+    ['base64', '====', false],
+    ['base64', '/w==/w==', false],
+    ['base64', '-_-_', false],
+    ['base64', 'AAAA\n', false],
+    ['base64', 'AA A', false],
+    ['utf8-base64', 'w6k=', true],
+    ['utf8-base64', '/w==', false],
+    ['utf8-base64', 'A', false],
+    ['rot13', 'A', true], // nobody takes it for one
+  ];
+  for (const [encoding, content, isReadable] of cases) {
+    const what = `${encoding} of ${JSON.stringify(content)}`;
+    test(`is ${isReadable ? 'taken' : 'not taken'} for one: ${what}`, () => {
+      const data = { body: { 'nextevent:body': encoding, content } };
+      assert.equal(hasUnreadableBody(data), !isReadable);
+    });
+  }
+
+  test('is taken for one if it was stored, whatever it is of', () => {
+    const long = Buffer.alloc(EVENT_BYTES_MAX, 0xff);
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 50 }), (bytes) => {
+        assert.equal(hasUnreadableBody({ body: storeBody(bytes) }), false);
+      }),
+      { examples: [[long], [Buffer.alloc(EVENT_BYTES_MAX)]] },
+    );
+  });
+
+  test('is looked at in no time, however long it is', () => {
+    for (const end of ['', '=', '!', '\n']) {
+      const content = 'A'.repeat(4 * EVENT_BYTES_MAX) + end;
+      const startedAt = performance.now();
+      hasUnreadableBody({ body: { 'nextevent:body': 'base64', content } });
+      assert.ok(performance.now() - startedAt < 1_000);
     }
   });
 });

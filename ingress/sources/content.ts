@@ -23,11 +23,16 @@ export function toJson(body: Uint8Array): unknown {
   } catch (error) {
     throw new RequestError('the body is not JSON', { cause: error });
   }
-  // What is shorter has no room for more brackets.
-  const canBeDeep = body.length > 2 * JSON_DEPTH_MAX;
-  if (canBeDeep && isDeeper(json, JSON_DEPTH_MAX))
-    throw new RequestError(`the body is nested deeper than ${JSON_DEPTH_MAX}`);
+  checkDepth(json, body.length);
   return json;
+}
+
+/** @throws RequestError if what is so long as JSON is nested too deep */
+export function checkDepth(value: unknown, length: number): void {
+  // What is shorter has no room for more brackets.
+  const canBeDeep = length > 2 * JSON_DEPTH_MAX;
+  if (canBeDeep && isDeeper(value, JSON_DEPTH_MAX))
+    throw new RequestError(`the body is nested deeper than ${JSON_DEPTH_MAX}`);
 }
 
 /**

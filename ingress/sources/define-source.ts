@@ -3,6 +3,7 @@ import type { Duration } from '@temporalio/common';
 import { ConfigError } from '../../config/errors.ts';
 import { createSource, type Taking } from './create-source.ts';
 import { createHandling, type HandlerOptions, type ResultOf } from './handler.ts';
+import { toOwnData } from './own-data.ts';
 import {
   resolveTolerance,
   signingSecret,
@@ -134,7 +135,7 @@ function toTaking(definition: SourceDefinition): Taking {
   return {
     toEvents(request) {
       const events = toEvents(request);
-      return isList(events) ? events : [events];
+      return (isList(events) ? events : [events]).map(toPlain);
     },
     ...(acknowledge && { acknowledge }),
   };
@@ -163,6 +164,10 @@ function toScheme(
       return sign(draft, values.length === 0 ? '' : signingSecret(values, kind));
     },
   };
+}
+
+function toPlain({ type, data, id, subject }: SourceEvent): SourceEvent {
+  return { type, data: toOwnData(data, 'data'), id, subject };
 }
 
 function isList(events: SourceEvent | readonly SourceEvent[]): events is readonly SourceEvent[] {

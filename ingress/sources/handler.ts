@@ -8,15 +8,11 @@ import { ConfigError } from '../../config/errors.ts';
 import { UnavailableError } from '../../dispatch/errors.ts';
 import { EVENT_BYTES_MAX } from '../../events/event.ts';
 import { whyNotSendable } from '../../events/sendable-response.ts';
-import {
-  hasStoredBody,
-  toWebhookBody,
-  type WebhookBody,
-  type WebhookUrl,
-} from '../../events/webhook-body.ts';
+import { toWebhookBody, type WebhookBody, type WebhookUrl } from '../../events/webhook-body.ts';
 import type { HttpResponse } from '../../workflows/messages.ts';
 import { isObject } from './content.ts';
 import { idOf, type EventIdPlace } from './event-place.ts';
+import { toOwnData } from './own-data.ts';
 import { checkSize, toEvent } from './source-event.ts';
 import { RequestError, type Received, type Reply, type SourceRequest } from './source.ts';
 
@@ -127,7 +123,7 @@ export function createHandling<Data>(
     }
     const event = toEvent(request.source, {
       type: type ?? request.method.toLowerCase(),
-      data: toData(result),
+      data: toOwnData(result, 'result'),
       id: id ?? idOf(request, eventId),
       subject,
     });
@@ -199,17 +195,6 @@ function whyNoResponse(response: unknown): string | undefined {
 
 function isTexts(headers: unknown): headers is Readonly<Record<string, string>> {
   return isObject(headers) && Object.values(headers).every((value) => typeof value === 'string');
-}
-
-/** As it will be read after its way through histories, whichever way that is. */
-function toData(result: unknown): unknown {
-  // Of a sender's own making: it is refused as any such data is.
-  if (hasStoredBody(result)) return result;
-  const json = JSON.stringify(result) as string | undefined;
-  if (json === undefined) throw new TypeError(`the result of a handler is ${typeof result}`);
-  const data: unknown = JSON.parse(json);
-  if (!hasStoredBody(data)) return data;
-  throw new TypeError('result.body is the body of a request: give its text or json');
 }
 
 function resolveTimeout(timeout: Duration, kind: string): number {
