@@ -50,8 +50,7 @@ export interface CareRequest {
 export interface RecoverRequest extends CareRequest {
   /** How many records are known. Nothing is, not even what is no list, if it is not set. */
   readonly skip?: number | undefined;
-  /** Whether all lists come in parts: older runs ask for parts of the backlog alone. */
-  readonly isPaged?: true;
+
   /** The run to recover from, or one of its chain, if it is known. */
   readonly previousRunId?: string | undefined;
 }
@@ -85,38 +84,47 @@ export function createCareActivities({ client, subscribers, runs }: CareDeps) {
         if (ids.length > 0) await client.unregister(source, ids, copy.version);
         removed += ids.length;
       };
-      await sideBySide(left, LOOKS_MAX, async ([workflowId, held]) => {
-        heartbeat(held[0]?.seq);
-        const { left: gone, revived } = await sweep.look(workflowId, held);
-        leaving.push(...gone);
-        if (leaving.length >= LEAVING_MAX) await unregister();
-        if (revived.length > 0) {
-          await client.register(source, { registrations: revived, again: true });
-        }
-      });
-      await unregister();
+      try {
+        await sideBySide(left, LOOKS_MAX, async ([workflowId, held]) => {
+          heartbeat(held[0]?.seq);
+          const { left: gone, revived } = await sweep.look(workflowId, held);
+          leaving.push(...gone);
+          if (leaving.length >= LEAVING_MAX) await unregister();
+          if (revived.length > 0) {
+            await client.register(source, { registrations: revived, again: true });
+          }
+        });
+      } finally {
+        // Also of an attempt that gives up: the next one begins behind these.
+        await unregister();
+      }
       return removed;
     },
 
     /**
      * What the run before held, in parts. Nothing if there was no run before, or it was deleted.
      */
-    async nexteventRecover(request: RecoverRequest): Promise<Recovered> {
-      const { source, skip, previousRunId, isPaged } = request;
-      const { runId = '' } = Context.current().info.workflowExecution ?? {};
-      const beat = setInterval(() => heartbeat(), HEARTBEAT_MS);
-      try {
-        const from = previousRunId ?? (await findBefore(runs, source, runId));
-        if (from === undefined) return { backlog: [], hasMore: false };
-        const last = await runs.lastOf(source, from);
-        const state = await recoverSource(runs, source, last);
-        if (state === undefined) return { runId: last, backlog: [], hasMore: false };
-        return { runId: last, ...(isPaged ? pageOf(state, skip) : backlogPageOf(state, skip)) };
-      } finally {
-        clearInterval(beat);
-      }
-    },
+    nexteventRecoverInParts: (request: RecoverRequest) => recover(request, pageOf),
+
+    /** The same for older runs, which ask for parts of the backlog alone. */
+    nexteventRecover: (request: RecoverRequest) => recover(request, backlogPageOf),
   };
+
+  async function recover(request: RecoverRequest, page: typeof pageOf): Promise<Recovered> {
+    const { source, skip, previousRunId } = request;
+    const { runId = '' } = Context.current().info.workflowExecution ?? {};
+    const beat = setInterval(() => heartbeat(), HEARTBEAT_MS);
+    try {
+      const from = previousRunId ?? (await findBefore(runs, source, runId));
+      if (from === undefined) return { backlog: [], hasMore: false };
+      const last = await runs.lastOf(source, from);
+      const state = await recoverSource(runs, source, last);
+      if (state === undefined) return { runId: last, backlog: [], hasMore: false };
+      return { runId: last, ...page(state, skip) };
+    } finally {
+      clearInterval(beat);
+    }
+  }
 }
 
 /** There must have been one, and visibility may show it late. Or it was deleted. */

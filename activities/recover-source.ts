@@ -63,7 +63,7 @@ export function replaySource(changes: readonly SourceChange[]): Replayed {
         break;
       case 'completed': {
         const work = scheduled.get(change.id);
-        if (work?.type === 'nexteventRecover') {
+        if (work?.type === 'nexteventRecover' || work?.type === 'nexteventRecoverInParts') {
           answers.push(change.result as Recovered);
           if (!answers.at(-1)?.hasMore) source.endRecovery(joinRecovered(answers));
         } else if (work) {

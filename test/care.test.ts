@@ -278,9 +278,24 @@ describe('A source', () => {
       );
     });
 
-    test('and gives up if nobody tells of any', async () => {
-      const swept = sweep(() => Promise.reject(new Error('away')));
+    test('and gives up if nobody tells of any more, with what it has found', async () => {
+      const [, gone] = registrations;
+      const swept = sweep(async (workflowId) => {
+        if (workflowId === gone?.workflowId) return undefined;
+        throw new Error('away');
+      });
       await assert.rejects(swept, { message: 'away' });
+      const app = await startApp(server, { sources: [source] });
+      try {
+        await until('the one is removed that was gone', async () => {
+          const held = await readSubscriptions(new SourceClient(server.client), source).catch(
+            () => undefined,
+          );
+          return held && ![...held.subscriptions].some(({ id }) => id === gone?.id);
+        });
+      } finally {
+        await app.stop();
+      }
     });
   });
 

@@ -236,15 +236,17 @@ describe('Inbox', () => {
     const inbox = inboxHolding('a', 'b');
     const ids = Array.from({ length: WINDOW_EVENTS_MAX + 500 }, (_, index) => `e${index}`);
     inbox.receive(batchOf(...ids.map((id): [string, string] => [id, 'a'])));
-    for (let times = 0; times < 2; times += 1) {
-      const waiter = waiterFor(['a'], () => {});
-      const taken = inbox.take(waiter.ids);
-      assert.equal(taken?.id, 'e0');
-      inbox.turns.queue(waiter, taken);
-      assert.equal(inbox.leave(waiter), true);
+    for (const run of [inbox, nextRunOf(inbox)]) {
+      const waiters = Array.from({ length: 3 }, () => waiterFor(['a'], () => {}));
+      for (const waiter of waiters) {
+        const taken = run.take(waiter.ids);
+        assert.ok(taken);
+        run.turns.queue(waiter, taken);
+      }
+      for (const waiter of waiters) assert.equal(run.leave(waiter), true);
+      assert.deepEqual(takeAll(nextRunOf(run), 'a'), ids);
+      assert.deepEqual(takeAll(run, 'a'), ids);
     }
-    assert.deepEqual(takeAll(nextRunOf(inbox), 'a'), ids);
-    assert.deepEqual(takeAll(inbox, 'a'), ids);
   });
 
   test('hands no subscription on whose id no code has yet, and ends it', () => {
@@ -257,15 +259,34 @@ describe('Inbox', () => {
     assert.deepEqual(takeAll(next, 'a', 'b'), ['e1']);
   });
 
+  test('gives nothing to code that has ended, and leaves what is unread to the next run', () => {
+    const inbox = inboxHolding('a');
+    const got: string[] = [];
+    inbox.feed([eventOf('e1'), eventOf('e2')]);
+    const waiter = waiterFor([TRIGGER_SUBSCRIPTION], (event) => got.push(event.id));
+    inbox.turns.queue(waiter, inbox.take(waiter.ids)!);
+    inbox.dismissWaiters();
+    inbox.feed([eventOf('e3')]);
+    assert.equal(inbox.take(waiter.ids), undefined);
+    assert.deepEqual([inbox.takeUnread(waiter.ids)?.id, got], ['e1', []]);
+    assert.deepEqual(takeAll(nextRunOf(inbox), TRIGGER_SUBSCRIPTION), ['e2', 'e3']);
+    // What does not fit into the next run is for this one, once more.
+    inbox.reopen();
+    assert.deepEqual(takeAll(inbox, TRIGGER_SUBSCRIPTION), ['e2', 'e3']);
+  });
+
   test('goes on where it was, if it could not continue as new', () => {
     const inbox = inboxHolding('a', 'b');
     const got: string[] = [];
+    inbox.receive(batchOf(['e0', 'b']));
+    const promised = waiterFor(['b'], (event) => got.push(event.id));
+    inbox.turns.queue(promised, inbox.take(promised.ids)!);
     inbox.wait(waiterFor(['a'], (event) => got.push(event.id)));
     inbox.close();
     inbox.receive(batchOf(['e1', 'b'], ['e2', 'a'], ['e3', 'a']));
     assert.equal(inbox.take(new Set(['b'])), undefined);
     inbox.reopen();
-    assert.deepEqual(got, ['e2']);
+    assert.deepEqual(got.toSorted(), ['e0', 'e2']);
     assert.deepEqual(takeAll(inbox, 'a', 'b'), ['e1', 'e3']);
   });
 
@@ -293,7 +314,12 @@ describe('Inbox', () => {
 });
 
 function newInbox(): Inbox {
-  return new Inbox({ isSingle: true, wake: () => true, rest: () => Promise.resolve() });
+  return new Inbox({
+    isSingle: true,
+    isAlone: true,
+    wake: () => true,
+    rest: () => Promise.resolve(),
+  });
 }
 
 function inboxHolding(...ids: string[]): Inbox {
@@ -304,7 +330,7 @@ function inboxHolding(...ids: string[]): Inbox {
 
 function holdIn(inbox: Inbox, id: string): void {
   inbox.hold(heldAs(id));
-  inbox.registered(id, {});
+  inbox.registered(id, { inTurn: 'everyone' });
 }
 
 function heldAs(id: string) {

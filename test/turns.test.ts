@@ -5,9 +5,10 @@ import { after, before, describe, test } from 'node:test';
 
 import type { WorkflowHandleWithFirstExecutionRunId as Handle } from '@temporalio/client';
 
-import { progressOf, startApp, startServer, untilSubscribed } from './harness.ts';
+import { progressOf, startApp, startServer, until, untilSubscribed } from './harness.ts';
 import type { TestApp, TestServer } from './harness.ts';
 import { goOn } from './observe.ts';
+import { untilShown } from './rounds.ts';
 import { signalEvents } from './signalling.ts';
 import type { Continuing } from './workflows/turning.ts';
 
@@ -106,6 +107,40 @@ describe('What one workflow task brings', () => {
     );
   }
 
+  test('is read once and in order, if it is more than one task has turns for', async () => {
+    const ids = Array.from({ length: 4_500 }, (_, index) => `e${index}`);
+    const [handle] = await startAll('raceInScope', [{ isWokenByJob: true, total: ids.length }]);
+    assert.ok(handle);
+    await inOneTask(async () => {
+      for (let at = 0; at < ids.length; at += 500) {
+        await bring(handle, ...ids.slice(at, at + 500).map((id, n) => [id, n % 2] as const));
+      }
+      await goOn(handle);
+    });
+    assert.deepEqual(await handle.result(), ids);
+  });
+
+  for (const [what, place] of [
+    ['another one for who waits beside', 0],
+    ['one for who waits beside, and for something else', 1],
+  ] as const) {
+    test(`is read in time, if it comes with the end of the wait for it, and with ${what}`, async () => {
+      await untilShown('the time was up in the task that brought it', async () => {
+        const [handle] = await startAll('waitBeside', [{ timeoutMs: 8_000 }]);
+        assert.ok(handle);
+        await inOneTask(async () => {
+          await bring(handle, ['first', 0], ['second', place]);
+          await until('the time is up', async () => (await kindsOf(handle)).includes('timer'));
+        });
+        const read = await handle.result();
+        const kinds = await kindsOf(handle);
+        if (kinds.indexOf('event') > kinds.indexOf('timer')) return false;
+        assert.deepEqual(read, ['first', 'second']);
+        return true;
+      });
+    });
+  }
+
   test(
     'is read once, if a run begins with it for two readers, one of whom continues as new',
     { timeout: LOST_AFTER_MS },
@@ -168,6 +203,15 @@ async function inOneTask(meanwhile: () => Promise<void>): Promise<void> {
   } finally {
     await app.startWorker();
   }
+}
+
+/** What has come to a workflow, in order. */
+async function kindsOf(handle: Handle): Promise<readonly string[]> {
+  const { events = [] } = await handle.fetchHistory();
+  return (events ?? []).flatMap((event) => {
+    if (event.timerFiredEventAttributes) return ['timer'];
+    return event.workflowExecutionSignaledEventAttributes ? ['event'] : [];
+  });
 }
 
 function bring(handle: Handle, ...events: ReadonlyArray<readonly [string, number]>): Promise<void> {

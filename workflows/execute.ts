@@ -43,6 +43,7 @@ export function execute(
       } catch (error) {
         if (!(error instanceof InboxTooLargeError)) throw error;
         // What is too large for the next run is for this one.
+        inbox.reopen();
         return execute(run, { ...input, args: [unread] }, next);
       }
     },
@@ -69,7 +70,7 @@ export function failInHandler(inbox: Inbox, error: unknown): never {
  */
 function takeTriggered(inbox: Inbox): Event | undefined {
   inbox.takeBack();
-  const taken = inbox.take(new Set([TRIGGER_SUBSCRIPTION]));
+  const taken = inbox.takeUnread(new Set([TRIGGER_SUBSCRIPTION]));
   if (taken === undefined) return undefined;
   const { subscription: _, ...event } = taken;
   return event;

@@ -14,19 +14,16 @@
 import type { Event } from '../events/event.ts';
 import type { SubscriptionId } from '../events/subscription.ts';
 import type { Registered } from '../activities/registration.ts';
+import { describeHeld } from './describe-held.ts';
 import { EarlyEvents } from './early-events.ts';
 import { EventWindow, keyOf } from './event-window.ts';
-import {
-  toEnded,
-  type Ended,
-  type HeldSubscription,
-  type InboxState,
-  type Wish,
-} from './inbox-state.ts';
+import { toEnded, type Ended, type HeldSubscription } from './inbox-state.ts';
+import type { InboxState, Wish } from './inbox-state.ts';
 import type { EventBatch, HeldDescription } from './messages.ts';
+import { Places } from './places.ts';
 import { ShownSources } from './shown-sources.ts';
-import { Turns, type Going } from './turns.ts';
-import { merge, placeAll, toTaken, type Placed, type Unread } from './unread.ts';
+import { Turns, type Going, type Turn } from './turns.ts';
+import { insert, merge, placeAll, type Placed, type Unread } from './unread.ts';
 import { Waiters, type Waiter } from './waiters.ts';
 
 /**
@@ -53,7 +50,7 @@ export class Inbox {
   readonly #window = new EventWindow();
   readonly #waiters = new Waiters();
   readonly #early = new EarlyEvents();
-  readonly #positionOf = (event: Event): number => this.#window.positionOf(event);
+  readonly #places = new Places(this.#window);
   #unread: Unread[] = [];
   #position = 0;
   #carried = 0;
@@ -64,7 +61,7 @@ export class Inbox {
   signals = 0;
 
   constructor(going: Going) {
-    this.turns = new Turns(going, this.#positionOf);
+    this.turns = new Turns(going, this.#places.of);
   }
 
   /** What sources know of. */
@@ -95,11 +92,7 @@ export class Inbox {
       ({ id, received }) =>
         id !== TRIGGER_SUBSCRIPTION || received !== undefined || this.#waiters.isWaitedFor(id),
     );
-    return shown.map(({ id, filter, received = 0 }) => {
-      const unread = this.#unread.filter((waiting) => waiting.id === id).length;
-      const suspended = this.#suspended;
-      return { id, source: this.sourceOf(id), filter, received, unread, suspended };
-    });
+    return describeHeld(shown, this.#unread, this);
   }
 
   /** The name that it was subscribed under. */
@@ -178,11 +171,15 @@ export class Inbox {
 
   /** The oldest unread event of any of these subscriptions. */
   take(ids: ReadonlySet<SubscriptionId>): Event | undefined {
-    if (this.#closed) return undefined;
+    return this.#closed ? undefined : this.takeUnread(ids);
+  }
+
+  /** The same, whether or not anybody is given anything. */
+  takeUnread(ids: ReadonlySet<SubscriptionId>): Event | undefined {
     const at = this.#unread.findIndex(({ id }) => ids.has(id));
     if (at === -1) return undefined;
     const [unread] = this.#unread.splice(at, 1);
-    return unread && toTaken(unread);
+    return unread && this.#places.take(unread);
   }
 
   wait(waiter: Waiter): void {
@@ -204,16 +201,23 @@ export class Inbox {
   /** The code has ended. What still waits would only fail, with nobody to catch it. */
   dismissWaiters(): void {
     if (this.turns.haveBegun) this.#waiters.clear();
+    if (!this.turns.isForEveryone) return;
+    // Nor is it given to code that nobody waits for any more.
+    this.#closed = true;
+    this.takeBack();
   }
 
   /** For the next run: continue-as-new was asked for before the waiter could go on with it. */
   giveBack(event: Event): void {
-    this.#unread = this.#with([event]);
+    const [placed] = this.#places.giveBack(event);
+    if (placed) insert(this.#unread, placed, this.#places.of);
   }
 
   /** What was not handed over, nobody has read. */
-  takeBack(): void {
-    this.#unread = this.#with(this.turns.takeBack());
+  takeBack(): readonly Turn[] {
+    const turns = this.turns.takeBack();
+    for (const { event } of turns) this.giveBack(event);
+    return turns;
   }
 
   /** The run has taken all that it can: who waits for more waits in vain. */
@@ -236,19 +240,20 @@ export class Inbox {
   /** Continue-as-new was asked for: arrivals are kept for the next run, nobody is given any. */
   close(): void {
     this.#closed = true;
-    this.takeBack();
+    for (const { reader } of this.takeBack()) if (this.turns.isForEveryone) this.wait(reader);
   }
 
   /** It could not continue as new, and the code may go on. */
   reopen(): void {
+    if (!this.turns.isForEveryone) return;
     this.#closed = false;
-    this.#unread = this.#unread.filter((unread) => !this.#giveToWaiter(toTaken(unread)));
+    this.#unread = this.#unread.filter((one) => !this.#giveToWaiter(this.#places.take(one)));
   }
 
   toState(): InboxState {
     // Nobody would ever read what comes for the others.
-    const held = this.held.filter(({ id }) => !this.#unregistered.has(id));
-    const abandoned = this.held.filter(({ id }) => this.#unregistered.has(id));
+    const isRegistered = ({ id }: HeldSubscription): boolean => !this.#unregistered.has(id);
+    const held = this.held.filter(isRegistered);
     const place = new Map(held.map(({ id }, index) => [id, index]));
     const waiting = this.#with(this.turns.events);
     const events = [...new Set(waiting.map(({ event }) => event))];
@@ -262,7 +267,7 @@ export class Inbox {
       inTurn: 'everyone',
       position: this.#position,
       held,
-      releasing: [...this.releasing, ...abandoned.map(toEnded)],
+      releasing: [...this.releasing, ...this.held.filter((one) => !isRegistered(one)).map(toEnded)],
       events,
       unread: waiting.flatMap(({ event, id }) =>
         placesOf([id]).map((index) => [eventPlace.get(event) ?? 0, index] as const),
@@ -289,16 +294,15 @@ export class Inbox {
     }
     this.#carried = this.#unread.length;
     this.#window.restore(state.window, idAt);
+    this.#places.noteCarried(this.#unread);
     this.shown.restore(this.held);
   }
 
   /** What is unread, and these, in the order in which they came. */
   #with(taken: readonly Event[]): Unread[] {
     if (taken.length === 0) return [...this.#unread];
-    const added = taken.flatMap(({ subscription: id, ...event }) =>
-      id === undefined ? [] : { one: { event, id }, position: this.#positionOf(event) },
-    );
-    return merge(placeAll(this.#unread, this.#positionOf), added);
+    const added = taken.flatMap((event) => this.#places.giveBack(event));
+    return merge(placeAll(this.#unread, this.#places.of), added);
   }
 
   #receive(event: Event, id: SubscriptionId): void {
@@ -308,13 +312,13 @@ export class Inbox {
     const position = this.#window.find(keyOf(event))?.position ?? ++this.#position;
     if (held === undefined) this.#early.add({ one, position });
     else if (position > held.position && this.#admit({ one, position })) {
-      if (!this.#giveToWaiter(toTaken(one))) this.#unread.push(one);
+      if (!this.#giveToWaiter(this.#places.take(one))) this.#unread.push(one);
     }
   }
 
   /** Takes in what came early, but for what is past. */
   #insert(early: readonly Placed[]): void {
-    const unread = placeAll(this.#unread, this.#positionOf);
+    const unread = placeAll(this.#unread, this.#places.of);
     const fresh = early.filter(({ one }) => !this.#window.find(keyOf(one.event))?.isPast);
     const admitted = fresh.filter((placed) => this.#admit(placed));
     this.#unread = merge(unread, admitted);
@@ -322,14 +326,15 @@ export class Inbox {
 
   #admit({ one: { event, id }, position }: Placed): boolean {
     if (!this.#window.admit(event, id, position)) return false;
+    this.#places.note(event, position);
     const held = this.#held.get(id);
     if (held) this.#held.set(id, { ...held, received: (held.received ?? 0) + 1 });
     return true;
   }
 
   #giveToWaiter(event: Event): boolean {
-    const { subscription: id } = event;
-    const waiter = this.#closed || id === undefined ? undefined : this.#waiters.takeFor(id);
+    const { subscription: id = '' } = event;
+    const waiter = this.#closed ? undefined : this.#waiters.takeFor(id);
     if (waiter === undefined) return false;
     waiter.stop();
     this.turns.wake(waiter, event);

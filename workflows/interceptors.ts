@@ -97,12 +97,18 @@ function closing(inbox: Inbox, responses: Responses): WorkflowOutboundCallsInter
         );
       }
       inbox.close();
-      const asked = next(input);
       // It begins by an error; any other one says that it can not, and the code may go on.
-      asked.catch((error: unknown) => {
+      const failed = (error: unknown): void => {
         if (!(error instanceof ContinueAsNew)) inbox.reopen();
-      });
-      return asked;
+      };
+      try {
+        const asked = next(input);
+        asked.catch(failed);
+        return asked;
+      } catch (error) {
+        failed(error);
+        throw error;
+      }
     },
   };
 }

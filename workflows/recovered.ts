@@ -22,7 +22,7 @@ export function pageOf(state: SourceState, skip: number | undefined): Recovered 
   if (skip === undefined) {
     const { operations: _operations, obsolete: _obsolete, ...rest } = state;
     const bare = { ...rest, subscriptions: [], backlog: [] };
-    return { state: bare, isPaged: true, backlog: [], hasMore: parts.length > 0 };
+    return { state: bare, backlog: [], hasMore: parts.length > 0 };
   }
   const page: Record<Part[0], unknown[]> = {
     subscriptions: [],

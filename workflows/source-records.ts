@@ -77,8 +77,6 @@ export interface Recovered {
   readonly runId?: string;
   /** Without what comes in parts, and only in the first answer. Absent if there was no run before. */
   readonly state?: SourceState;
-  /** In the first answer: all lists come in parts, and not the backlog alone. */
-  readonly isPaged?: true;
   readonly subscriptions?: readonly Subscription[];
   readonly operations?: readonly Operations[];
   readonly obsolete?: readonly ObsoleteSegment[];

@@ -96,7 +96,7 @@ const { nexteventDispatchBacklog } = proxyActivities<ReturnType<typeof createBac
   retry: { initialInterval: 100, maximumInterval: 5_000 },
 });
 
-const { nexteventSweep, nexteventRecover } = proxyActivities<
+const { nexteventSweep, nexteventRecover, nexteventRecoverInParts } = proxyActivities<
   ReturnType<typeof createCareActivities>
 >({
   startToCloseTimeout: '10 minutes',
@@ -125,6 +125,8 @@ async function runSource(input: SourceInput): Promise<void> {
   run.keepsLittle = patched('keeps-little');
   run.boundsDispatches = patched('bounds-dispatches');
   run.dropsSegments = patched('drops-segments');
+  // Of the same version.
+  run.recoversInParts = run.dropsSegments;
   source.tellsAge = patched('tells-age');
   // There may have been one before that somebody terminated.
   if (takesCare && input.state === undefined && !input.isFirst) source.beginRecovery();
@@ -209,6 +211,8 @@ class Run {
   boundsDispatches = false;
   /** Nor in one that dropped segments after a sweep, which may take longer than the run. */
   dropsSegments = false;
+  /** Nor in one that asked for all but the backlog at once. */
+  recoversInParts = false;
   readonly #signalsMax: number | undefined;
   readonly #givenBytes: number;
 
@@ -283,7 +287,7 @@ async function store(name: string, source: Source, bounds: StoreBounds): Promise
 
 /** What it does of itself, whether or not anything happens at the source. */
 function takeCare(input: SourceInput, source: Source, care: Care): void {
-  if (source.isRecovering) void recover(input, source);
+  if (source.isRecovering) void recover(input, source, care.run);
   void sweepForEver(input, source, care);
 }
 
@@ -296,13 +300,15 @@ interface Care {
 async function recover(
   { source: name, previousRunId }: SourceInput,
   source: Source,
+  run: Run,
 ): Promise<void> {
-  const first = await nexteventRecover({ source: name, previousRunId, isPaged: true });
-  const { runId, isPaged } = first;
+  // Another activity, because a worker of an older version would give only a part.
+  const recoverPart = run.recoversInParts ? nexteventRecoverInParts : nexteventRecover;
+  const first = await recoverPart({ source: name, previousRunId });
   const answers = [first];
   while (answers.at(-1)?.hasMore) {
-    const request = { source: name, skip: countRecovered(answers), previousRunId: runId };
-    answers.push(await nexteventRecover({ ...request, ...(isPaged && { isPaged }) }));
+    const skip = countRecovered(answers);
+    answers.push(await recoverPart({ source: name, skip, previousRunId: first.runId }));
   }
   source.endRecovery(joinRecovered(answers));
 }

@@ -152,6 +152,7 @@ export async function nextEvent<T = unknown>(
   const waits = taken === undefined ? timeoutMs !== 0 : !inbox.turns.areOver;
   const event = waits ? await wait(inbox, { ...wanted, taken }) : taken;
   if (event === undefined) return undefined;
+  if (!waits && inbox.turns.isForEveryone) inbox.turns.handOver();
   inbox.read(event);
   return deriveEvent(event) as Event<T>;
 }

@@ -1,14 +1,17 @@
 // What goes on in a workflow task. Code goes on because a job of the activation wakes it, or a
 // condition; conditions are looked at after each job, and whenever no code can go on any more.
 
-import { CancellationScope, condition } from '@temporalio/workflow';
+import { CancellationScope, condition, sleep } from '@temporalio/workflow';
 import { getActivator } from '@temporalio/workflow/lib/global-attributes.js';
 
 import { eventSignal } from './messages.ts';
 import type { Going } from './turns.ts';
 
-/** More than so many times would take a task too long. What is left then does not wait for rest. */
-const RESTS_PER_TASK_MAX = 2_000;
+/** More than so many times would take a task too long: it has ten seconds, and each takes milliseconds. */
+const RESTS_PER_TASK_MAX = 200;
+
+/** In the histories of older code, where the task does not end then. */
+const OLD_RESTS_PER_TASK_MAX = 2_000;
 
 /** As much of a job of an activation as tells what it is. */
 interface Job {
@@ -19,6 +22,7 @@ export class Task implements Going {
   /** How many pieces of code were woken, by a job or with an event. */
   #woken = 0;
   #rests = 0;
+  #hasRested = false;
   #conditions = new Conditions();
 
   /** Call it before the jobs of an activation are done. */
@@ -27,12 +31,18 @@ export class Task implements Going {
     const others = jobs.filter(({ signalWorkflow: job }) => job?.signalName !== eventSignal.name);
     this.#woken = others.length;
     this.#rests = 0;
+    this.#hasRested = false;
     this.#conditions = new Conditions();
   }
 
   get isSingle(): boolean {
-    if (this.#rests >= RESTS_PER_TASK_MAX) return true;
+    if (this.#rests >= OLD_RESTS_PER_TASK_MAX) return true;
     return this.#woken <= 1 && this.#conditions.areAsBefore();
+  }
+
+  /** One job can wake many, but after a rest there is only who was woken then. */
+  get isAlone(): boolean {
+    return this.#hasRested && this.isSingle;
   }
 
   wake(): boolean {
@@ -40,8 +50,12 @@ export class Task implements Going {
     return this.isSingle && this.#conditions.areNone;
   }
 
-  async rest(): Promise<void> {
-    if (this.#rests >= RESTS_PER_TASK_MAX) return;
+  async rest(endsTask: boolean): Promise<void> {
+    if (this.#rests >= (endsTask ? RESTS_PER_TASK_MAX : OLD_RESTS_PER_TASK_MAX)) {
+      if (!endsTask) return;
+      // What is left is for the next task, which comes with this timer.
+      await CancellationScope.nonCancellable(() => sleep(1));
+    }
     this.#rests += 1;
     // Out of the jobs, after each of which conditions are looked at.
     await Promise.resolve();
@@ -54,6 +68,7 @@ export class Task implements Going {
     });
     this.#conditions = new Conditions();
     this.#woken = 0;
+    this.#hasRested = true;
   }
 }
 

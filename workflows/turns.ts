@@ -8,25 +8,26 @@
 //
 // Code that asks for an event which is there already waits for its turn as well: who else goes on is
 // not known, as one result can be awaited by many; and code that asks for several at once, and goes
-// on with the first, has to be able to leave the others.
+// on with the first, has to be able to leave the others. But to wait takes milliseconds, in which the
+// SDK looks at all conditions. So code that has had its turn, and asks for one event after the other,
+// gets them at once.
 
 import type { Event } from '../events/event.ts';
-import type { SubscriptionId } from '../events/subscription.ts';
+import type { Waiter } from './waiters.ts';
 
 /** What goes on in the workflow task. */
 export interface Going {
-  /** Whether only the code that runs goes on. */
+  /** Whether only the code that runs goes on, as far as it is known. */
   readonly isSingle: boolean;
+  /** Whether only the code that runs goes on. */
+  readonly isAlone: boolean;
   /** Code is to go on with an event. Whether nothing else does, or will, before it has come to rest. */
   wake(): boolean;
-  /** Returns when nothing goes on any more. */
-  rest(): Promise<void>;
-}
-
-/** Who goes on with an event of any of these subscriptions. */
-export interface Reader {
-  readonly ids: ReadonlySet<SubscriptionId>;
-  goOn(event: Event): void;
+  /**
+   * Returns when nothing goes on any more. If that has been waited for too often in the task: at once or,
+   * if it may end the task, in the next one.
+   */
+  rest(endsTask: boolean): Promise<void>;
 }
 
 /**
@@ -35,9 +36,9 @@ export interface Reader {
  */
 export type TurnsFor = 'everyone' | true;
 
-interface Turn {
+export interface Turn {
   event: Event;
-  readonly reader: Reader;
+  readonly reader: Waiter;
 }
 
 export class Turns {
@@ -46,6 +47,7 @@ export class Turns {
   readonly #waiting: Turn[] = [];
   #for: TurnsFor | undefined;
   #isTaking = false;
+  #isHandingOver = false;
 
   /** @param positionOf - the place of an event among all that has arrived */
   constructor(going: Going, positionOf: (event: Event) => number) {
@@ -67,38 +69,59 @@ export class Turns {
     if (this.#for !== 'everyone') this.#for = whom;
   }
 
+  get isForEveryone(): boolean {
+    return this.#for === 'everyone';
+  }
+
+  /** Whether it is to go on with an event that it has not got yet. */
+  isPromised(reader: Waiter): boolean {
+    return this.#waiting.some((turn) => turn.reader === reader);
+  }
+
   /** Whether code that finds an event need not wait for its turn. */
   get areOver(): boolean {
-    if (this.#for === 'everyone') return false;
+    if (this.isForEveryone) {
+      return this.#going.isAlone && this.#waiting.length === 0 && !this.#isHandingOver;
+    }
     return this.#for === undefined || (this.#going.isSingle && this.#waiting.length === 0);
   }
 
+  /**
+   * Code was given an event at once. Until it goes on with that, nobody else is: not the code itself
+   * either, if it asks for another one first.
+   */
+  handOver(): void {
+    this.#isHandingOver = true;
+    // Before whoever awaits the event goes on, and after all that runs now.
+    void Promise.resolve().then(() => (this.#isHandingOver = false));
+  }
+
   /** Wakes the reader with the event, when its turn has come. */
-  wake(reader: Reader, event: Event): void {
+  wake(reader: Waiter, event: Event): void {
     const isSingle = this.#going.wake() && this.#waiting.length === 0;
     if (!this.haveBegun || isSingle) reader.goOn(event);
     else this.queue(reader, event);
   }
 
   /** Lets the reader go on with the event when its turn has come. */
-  queue(reader: Reader, event: Event): void {
+  queue(reader: Waiter, event: Event): void {
     this.#waiting.push({ event, reader });
     if (!this.#isTaking) void this.#take();
   }
 
   /** Nobody gets any of these. */
-  takeBack(): readonly Event[] {
-    return this.#waiting.splice(0).map(({ event }) => event);
+  takeBack(): readonly Turn[] {
+    return this.#waiting.splice(0);
   }
 
   /**
    * What this one has not got yet, it does not get. Whoever has asked meanwhile, and was promised what
    * came later, gets it in the place of that.
    */
-  takeBackFrom(reader: Reader): Event | undefined {
+  takeBackFrom(reader: Waiter): Event | undefined {
     const at = this.#waiting.findIndex((turn) => turn.reader === reader);
     let event = this.#waiting.splice(at, at === -1 ? 0 : 1)[0]?.event;
-    if (event === undefined || this.#for !== 'everyone') return event;
+    if (event === undefined || !this.isForEveryone) return event;
     for (const turn of this.#waiting) {
       if (!turn.reader.ids.has(event.subscription ?? '')) continue;
       if (this.#positionOf(turn.event) > this.#positionOf(event)) {
@@ -110,7 +133,7 @@ export class Turns {
 
   /** Whose turn it is: of all that wait, the event that arrived first. */
   #next(): number {
-    if (this.#for !== 'everyone') return 0;
+    if (!this.isForEveryone) return 0;
     const positions = this.#waiting.map(({ event }) => this.#positionOf(event));
     return positions.indexOf(Math.min(...positions));
   }
@@ -118,7 +141,7 @@ export class Turns {
   async #take(): Promise<void> {
     this.#isTaking = true;
     while (this.#waiting.length > 0) {
-      await this.#going.rest();
+      await this.#going.rest(this.isForEveryone);
       const [turn] = this.#waiting.splice(this.#next(), 1);
       this.#going.wake();
       turn?.reader.goOn(turn.event);

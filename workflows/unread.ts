@@ -24,23 +24,27 @@ export function placeAll(
   unread: readonly Unread[],
   positionOf: (event: Event) => number,
 ): readonly Placed[] {
-  let latest = 0;
+  let latest = Number.NEGATIVE_INFINITY;
   return unread.map((one) => {
     latest = Math.max(latest, positionOf(one.event));
     return { one, position: latest };
   });
 }
 
-/**
- * What is unread, and these, each before the first that has a later position. What came so long ago that
- * its position, 0, is not known was the oldest when it was taken.
- */
-export function merge(unread: readonly Placed[], added: readonly Placed[]): Unread[] {
-  const oldest = added.filter(({ position }) => position === 0);
-  const others = added.filter(({ position }) => position > 0);
-  return [...oldest, ...[...unread, ...others].toSorted(byPosition)].map(({ one }) => one);
+/** Puts one among what is unread, before the first that has a later position: mostly near the front. */
+export function insert(
+  unread: Unread[],
+  { one, position }: Placed,
+  positionOf: (event: Event) => number,
+): void {
+  let at = 0;
+  while (at < unread.length && positionOf((unread[at] as Unread).event) <= position) at += 1;
+  unread.splice(at, 0, one);
 }
 
-function byPosition(one: Placed, other: Placed): number {
-  return one.position - other.position;
+/** What is unread, and these, each before the first that has a later position. */
+export function merge(unread: readonly Placed[], added: readonly Placed[]): Unread[] {
+  return [...unread, ...added]
+    .toSorted((one, other) => one.position - other.position)
+    .map(({ one }) => one);
 }

@@ -1,10 +1,12 @@
 // Who waits for an event.
 
 import type { SubscriptionId } from '../events/subscription.ts';
-import type { Reader } from './turns.ts';
+import type { Event } from '../events/event.ts';
 
 /** Somebody who waits for an event of any of these subscriptions. */
-export interface Waiter extends Reader {
+export interface Waiter {
+  readonly ids: ReadonlySet<SubscriptionId>;
+  goOn(event: Event): void;
   /** There is an event for it, with which it will go on. */
   stop(): void;
   /** Nothing will ever come: none of the ids is held any more, or the run takes no more. */

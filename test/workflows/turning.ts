@@ -134,6 +134,15 @@ export async function readBeside(input: Handed & { turns: number }): Promise<rea
   }
 }
 
+/** Two wait for events, one of them for so long; what they get, or `none`. */
+export async function waitBeside({ source, timeoutMs }: { source: string; timeoutMs: number }) {
+  const stage = setStage();
+  const [one, other] = [await subscribe(source), await subscribe(source)];
+  stage.subscribed.push(one, other);
+  const waits = [nextEvent(one, { timeout: timeoutMs }), nextEvent(one, other)];
+  return (await Promise.all(waits)).map((event) => event?.id ?? 'none');
+}
+
 /** Goes on with the signal itself. */
 function untilJob(): Promise<void> {
   return new Promise((resolve) => setHandler(goOnSignal, () => resolve()));
