@@ -50,7 +50,6 @@ export interface CareRequest {
 export interface RecoverRequest extends CareRequest {
   /** How many records are known. Nothing is, not even what is no list, if it is not set. */
   readonly skip?: number | undefined;
-
   /** The run to recover from, or one of its chain, if it is known. */
   readonly previousRunId?: string | undefined;
 }
@@ -101,9 +100,7 @@ export function createCareActivities({ client, subscribers, runs }: CareDeps) {
       return removed;
     },
 
-    /**
-     * What the run before held, in parts. Nothing if there was no run before, or it was deleted.
-     */
+    /** What the run before held, in parts. Nothing if there was no run before, or it was deleted. */
     nexteventRecoverInParts: (request: RecoverRequest) => recover(request, pageOf),
 
     /** The same for older runs, which ask for parts of the backlog alone. */

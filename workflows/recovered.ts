@@ -1,10 +1,11 @@
 // What a source held before somebody terminated it, in parts: an answer of an activity has at most
 // 2 MiB, and without a worker a source may have been told of much more than that. Pure.
 
+import { countTogether } from '../events/together.ts';
 import type { PlacedEntry } from './messages.ts';
 import type { Recovered, SourceState } from './source-records.ts';
 
-/** About how much of it one answer has, in characters of JSON: each is three bytes at the most. */
+/** How much of it one answer has, or one record, in characters of JSON: each is three bytes at the most. */
 const PAGE_LENGTH = 512 * 1024;
 
 /** A record, and the list of the state that it is of. */
@@ -30,13 +31,8 @@ export function pageOf(state: SourceState, skip: number | undefined): Recovered 
     obsolete: [],
     backlog: [],
   };
-  let length = 0;
-  let end = skip;
-  for (; end < parts.length && length < PAGE_LENGTH; end += 1) {
-    const [list, record] = parts[end] as Part;
-    page[list].push(record);
-    length += JSON.stringify(record).length;
-  }
+  const end = endOfPage(parts, skip);
+  for (const [list, record] of parts.slice(skip, end)) page[list].push(record);
   return { ...(page as unknown as Page), hasMore: end < parts.length };
 }
 
@@ -50,12 +46,17 @@ export function backlogPageOf(state: SourceState, skip: number | undefined): Rec
   if (skip === undefined) {
     return { state: { ...state, backlog: [] }, backlog: [], hasMore: backlog.length > 0 };
   }
-  let length = 0;
-  let end = skip;
-  for (; end < backlog.length && length < PAGE_LENGTH; end += 1) {
-    length += JSON.stringify(backlog[end]).length;
-  }
+  const end = endOfPage(backlog, skip);
   return { backlog: backlog.slice(skip, end), hasMore: end < backlog.length };
+}
+
+/** Where the part ends that begins here. */
+function endOfPage(records: readonly unknown[], skip: number): number {
+  return skip + countTogether(records.slice(skip), lengthOf, PAGE_LENGTH);
+}
+
+function lengthOf(record: unknown): number {
+  return JSON.stringify(record).length;
 }
 
 /** How many records the answers have. */
