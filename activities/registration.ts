@@ -27,6 +27,8 @@ export interface Registered {
   readonly isSearchable?: boolean;
   /** The workflow hands events over one at a time; `true`: those for which somebody waits. Older ones do not. */
   readonly inTurn?: boolean | 'everyone';
+  /** The workflow tells its sources once of what ended. Older ones tell them again at their end. */
+  readonly tellsOnce?: boolean;
 }
 
 type Held = Pick<RegistrationRequest, 'id' | 'source' | 'resolved'>;
@@ -51,7 +53,8 @@ export function createRegistrationActivities(deps: RegistrationDeps) {
       await admit(sizes, request, { source, registration });
       await client.register(source, { registrations: [registration] });
       // The subscription does not depend on it.
-      return { source, isSearchable: await isSearchable().catch(() => false), inTurn: 'everyone' };
+      const searchable = await isSearchable().catch(() => false);
+      return { source, isSearchable: searchable, inTurn: 'everyone', tellsOnce: true };
     },
 
     /** For a workflow whose sources may have dropped or suspended what it holds. */

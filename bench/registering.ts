@@ -11,12 +11,10 @@ import {
 } from '@temporalio/workflow';
 import { cel, subscribe } from 'nextevent/workflow';
 
+import { SIGNALS_PER_RUN } from '../workflows/source-run.ts';
 import { bareRegisterSignal, type BareRegistration } from './bare-source.ts';
 import type { resumed } from './resumed.ts';
 import type { signalBareSource } from './signal-bare-source.ts';
-
-/** As the source workflow does. */
-const SIGNALS_PER_RUN = 250;
 
 const activities = proxyLocalActivities<{
   resumed: typeof resumed;

@@ -25,7 +25,7 @@ import {
 } from './harness.ts';
 import { farFrom } from './far.ts';
 import { patiently } from './filling.ts';
-import { SIGNALS_PER_RUN } from '../workflows/source.ts';
+import { SIGNALS_PER_RUN } from '../workflows/source-run.ts';
 import { untilShown } from './rounds.ts';
 import { historyOf, NO_WARM_UP, untilNextRun, warmUp } from './observe.ts';
 

@@ -35,7 +35,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const WORKFLOWS_PATH = fileURLToPath(new URL('workflows/index.ts', import.meta.url));
 
 /** How long `until` waits for a condition: long, because machines are slow when they are busy. */
-const UNTIL_MS_MAX = 240_000;
+export const UNTIL_MS_MAX = 240_000;
 
 quietRuntime();
 

@@ -1,8 +1,8 @@
 // What a workflow that collects events has collected.
 
-import type { WorkflowHandle } from '@temporalio/client';
+import { ServiceError, WorkflowNotFoundError, type WorkflowHandle } from '@temporalio/client';
 
-import { until, untilSubscribed, type TestApp } from './harness.ts';
+import { until, UNTIL_MS_MAX, untilSubscribed, type TestApp } from './harness.ts';
 import type { Received } from './workflows/listening.ts';
 
 /** Source and filter of each subscription. */
@@ -20,11 +20,18 @@ export async function startCollecting(
 
 /** The result of a workflow, which must come within the time that a condition may take. */
 export async function resultOf<T>(handle: WorkflowHandle): Promise<T> {
-  await until(`${handle.workflowId} has ended`, async () => {
-    const described = await handle.describe().catch(() => undefined);
-    return described !== undefined && described.status.name !== 'RUNNING';
+  const deadline = Date.now() + UNTIL_MS_MAX;
+  const ended = await until(`${handle.workflowId} has ended`, async () => {
+    try {
+      // The server answers when it has ended: to look again and again costs what the test needs.
+      return { result: await handle.client.withDeadline(deadline, () => handle.result()) };
+    } catch (error) {
+      // It may not be there yet, nor the server.
+      if (error instanceof WorkflowNotFoundError || error instanceof ServiceError) return undefined;
+      throw error;
+    }
   });
-  return (await handle.result()) as T;
+  return ended.result as T;
 }
 
 /** The ids of what a workflow collected before the event that ended it. */

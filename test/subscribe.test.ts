@@ -66,6 +66,8 @@ const SOURCES = [
   'ended-type-of-failure',
   'ended-type-by-name',
   'ended-other',
+  'ended-twice',
+  'ended-unheard',
   'repeated',
   'crowd',
   'strict',
@@ -115,6 +117,29 @@ const activities: SubscribingActivities & Record<string, (...args: never[]) => u
   },
 };
 
+/** Ids of the source `ended-twice` that it was told of: those of each activity, in the order of their ends. */
+const endedTwice: string[][] = [];
+
+/** Whether a workflow has ended whose ends nobody heard. */
+let isOver = false;
+
+/** Of the ends of two subscriptions, the one that is told of first is heard of last. */
+const holdFirstEnd: ActivityInterceptorsFactory = ({ info }) => ({
+  inbound: {
+    async execute(input, next) {
+      const result = await next(input);
+      const [ended] = input.args as [Array<{ id: string; source: string }>];
+      if (info.activityType !== 'nexteventUnregister') return result;
+      if (ended[0]?.source === 'ended-unheard') await until('the workflow has ended', () => isOver);
+      if (ended[0]?.source === 'ended-twice') {
+        if (info.activityId === '3') await until('the other is heard', () => endedTwice.length > 0);
+        endedTwice.push(ended.map(({ id }) => id));
+      }
+      return result;
+    },
+  },
+});
+
 /** A registration whose filter has `heard` in it ends only when it is cancelled. */
 const holdRegistrations: ActivityInterceptorsFactory = ({ info, cancelled }) => ({
   inbound: {
@@ -139,7 +164,7 @@ before(async () => {
     triggers: TRIGGERS,
     activities,
     workerOptions: {
-      interceptors: { activity: [holdRegistrations] },
+      interceptors: { activity: [holdRegistrations, holdFirstEnd] },
       workflowFailureErrorTypes: { '*': [], endBy: ['NamedError'] },
     },
   });
@@ -418,6 +443,30 @@ describe('A subscription', { timeout: 900_000 }, () => {
       assert.equal((await deliver(app, source, {})).signalled, 0);
     });
   }
+
+  test('is told of once, and what ends the workflow waits until that is heard', async () => {
+    const handle = await app.start('endOneOfTwo', 'ended-twice');
+    await handle.result();
+    const history = await historyOf(handle);
+    // An end that is heard of while a task ends the workflow would have that task fail.
+    assert.equal(count(history, 'workflow_task_failed'), 0);
+    assert.equal(count(history, 'activity_task_completed'), 2);
+    assert.deepEqual(
+      endedTwice.map((ids) => ids.length),
+      [1, 1],
+    );
+    assert.equal(new Set(endedTwice.flat()).size, 2);
+    assert.deepEqual((await heldBy(app.client, 'ended-twice')).subscriptions, []);
+  });
+
+  test('holds the end of its workflow up for ten seconds at the most', async () => {
+    const handle = await app.start('endOneOfTwo', 'ended-unheard');
+    await handle.result();
+    isOver = true;
+    const history = await historyOf(handle);
+    assert.equal(count(history, 'activity_task_scheduled'), 2);
+    assert.equal(count(history, 'activity_task_completed'), 0);
+  });
 
   test('outlives a plain error, which only repeats the task', async () => {
     const handle = await app.start('endBy', ['repeated'], 'plain error');

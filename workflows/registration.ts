@@ -19,12 +19,18 @@ import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import type { createRegistrationActivities, Registered } from '../activities/registration.ts';
 import { runTag, type SubscriptionId } from '../events/subscription.ts';
 import type { Inbox } from './inbox.ts';
-import type { Wish } from './inbox-state.ts';
+import type { Ended, Wish } from './inbox-state.ts';
 
 type RegistrationActivities = ReturnType<typeof createRegistrationActivities>;
 
 /** Registrations of what is held already, while they are on their way. */
 let registeringAgain: Promise<unknown> | undefined;
+
+/** What the sources are being told of has ended. */
+const onTheirWay = new Map<SubscriptionId, Promise<unknown>>();
+
+/** In the histories of older code, sources are told again of what is on its way to them. */
+let tellsOnce = false;
 
 /** How long the end of a workflow waits for its sources to hear of it. */
 const END_TIMEOUT_MS = 10_000;
@@ -67,7 +73,9 @@ export function mintSubscriptionId(source: string, filter: string): Subscription
 /** Returns once the registration is durable in the source workflow. */
 export async function register(wish: Wish): Promise<Registered> {
   // Older histories have no result.
-  return (await nexteventRegister(toRequest(wish))) ?? {};
+  const registered = (await nexteventRegister(toRequest(wish))) ?? {};
+  tellsOnce ||= registered.tellsOnce === true;
+  return registered;
 }
 
 /**
@@ -98,40 +106,70 @@ export function suspend(inbox: Inbox): void {
 
 /** Tells the sources of everything that ended. Retried for as long as the workflow runs. */
 export function release(inbox: Inbox): void {
-  const releasing = inbox.releasing;
+  const releasing = untold(inbox);
   if (releasing.length === 0) return;
-  CancellationScope.nonCancellable(() => afterRegistering(() => nexteventUnregister(releasing)))
-    .then(() => inbox.released(releasing.map(({ id }) => id)))
+  const telling = CancellationScope.nonCancellable(() =>
+    afterRegistering(() => nexteventUnregister(releasing)),
+  )
+    .then(() => told(inbox, releasing))
     .catch(() => {
       // Only the end of the run ends it; what is left over goes when it is next signalled.
     });
+  for (const { id } of releasing) onTheirWay.set(id, telling);
 }
 
 /** Ends every subscription, because the workflow ends. Bounded in time, and never fails. */
 export async function releaseAll(inbox: Inbox): Promise<void> {
   inbox.dismissWaiters();
   for (const { id } of inbox.held) inbox.end(id);
-  const releasing = inbox.releasing;
-  if (releasing.length === 0) return;
+  const releasing = untold(inbox);
+  // An answer that comes while a task ends the workflow has it done again, from the beginning.
+  const heard = tellsOnce && onTheirWay.size > 0 && CancellationScope.nonCancellable(hearAll);
   try {
-    await CancellationScope.nonCancellable(() =>
-      afterRegistering(() => unregisterAtEnd(releasing)),
-    );
+    if (releasing.length > 0) {
+      await CancellationScope.nonCancellable(() =>
+        afterRegistering(() => unregisterAtEnd(releasing)),
+      );
+    }
+    if (heard) await heard;
     // There may be a next run, for what its trigger brought: it need not tell them again.
-    inbox.released(releasing.map(({ id }) => id));
+    told(inbox, releasing);
   } catch {
     // The sources drop them when an event finds that the workflow is gone.
   }
 }
 
+/** What ended, and no source is being told of. */
+function untold(inbox: Inbox): readonly Ended[] {
+  return tellsOnce ? inbox.releasing.filter(({ id }) => !onTheirWay.has(id)) : inbox.releasing;
+}
+
+function told(inbox: Inbox, releasing: readonly Ended[]): void {
+  const ids = releasing.map(({ id }) => id);
+  inbox.released(ids);
+  for (const id of ids) onTheirWay.delete(id);
+}
+
+async function hearAll(): Promise<void> {
+  const { over, timer } = beforeTheEnd(Promise.all(onTheirWay.values()));
+  await over;
+  timer.cancel();
+}
+
 /** What is being registered again must not come back after its end. */
 async function afterRegistering(unregister: () => Promise<void>): Promise<void> {
   if (registeringAgain !== undefined) {
-    const timer = new CancellationScope();
-    await Promise.race([registeringAgain, timer.run(() => sleep(END_TIMEOUT_MS))]);
+    const { over, timer } = beforeTheEnd(registeringAgain);
+    await over;
     timer.cancel();
   }
   await unregister();
+}
+
+/** Is over when what is awaited is, but no later than the end of a workflow may be. */
+function beforeTheEnd(awaited: Promise<unknown>) {
+  const timer = new CancellationScope();
+  return { over: Promise.race([awaited, timer.run(() => sleep(END_TIMEOUT_MS))]), timer };
 }
 
 function toRequest({ id, source, filter, resolved }: Wish) {

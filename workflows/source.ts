@@ -30,62 +30,14 @@ import { changesQuery, type SegmentReference } from './messages.ts';
 import { countRecovered, joinRecovered } from './recovered.ts';
 import { sourceDetails } from './details.ts';
 import type { SourceInput } from './source-records.ts';
+import { Run } from './source-run.ts';
 import { Source } from './source-state.ts';
-
-/**
- * After this many signals, or events in its history, a run continues as new. The server would
- * let it have forty times more. But whoever takes over from a worker that is gone replays the run,
- * and so does who was told of a signal while the last task of a run was on its way; the server
- * refuses all signals meanwhile, or keeps them. Of those it keeps a hundred, and then has the
- * task begun anew: a run that takes longer to replay than a hundred signals to come gets no
- * further for as long as they come. So the shorter the run, the better.
- */
-export const SIGNALS_PER_RUN = 250;
-const HISTORY_EVENTS_PER_RUN = 750;
-
-/** Those of runs that were begun by an older version. */
-const OLD_SIGNALS_PER_RUN = 1_000;
-const OLD_HISTORY_EVENTS_PER_RUN = 2_500;
-
-/** ... or after so many bytes of history: at 50 MiB the server ends it. */
-const HISTORY_BYTES_PER_RUN = 8 * 1024 * 1024;
-
-/** It no longer waits for its activity to end after this many signals: at 10,000 it is ended. */
-const SIGNALS_PER_RUN_MAX = 5_000;
-
-/** ... or after so many bytes. */
-const HISTORY_BYTES_PER_RUN_MAX = 24 * 1024 * 1024;
-
-/** What the next run is given at the most, in bytes: above 2 MiB the server ends the workflow. */
-const CARRIED_BYTES_MAX = 1.9 * 1024 * 1024;
-
-/**
- * When this much is in memory, in bytes, the older half moves to a segment. Each run is given what is
- * in memory, and the server reads all of that whenever somebody describes the source, which is for
- * every event.
- */
-const HOT_BYTES_MAX = 128 * 1024;
-
-/**
- * How much moves at once, in bytes, if there is so much: what the next run is given has room for as
- * much in memory and on its way. Runs that were begun by an older version keep this much in memory.
- */
-const SEGMENT_BYTES = 1024 * 1024;
 
 /** For so long after it was merged a segment may still be read, by who asked before. */
 const SEGMENT_GRACE_MS = 60_000;
 
-/** The server delays the next run of one that continues as new sooner than this. */
-const RUN_MS_MIN = 1_500;
-
 /** How many entries of the backlog one activity dispatches. */
 const ENTRIES_PER_DISPATCH = 200;
-
-/**
- * ... and how much of them, in characters of JSON, or one: an entry may name hundreds of workflows,
- * and an input of more than 2 MiB ends the source. A character takes three bytes at the most.
- */
-const DISPATCH_LENGTH_MAX = 512 * 1024;
 
 /** How often it looks for subscriptions whose workflow ended without a word. */
 export const SWEEP_MS = 10 * 60_000;
@@ -128,6 +80,7 @@ async function runSource(input: SourceInput): Promise<void> {
   // Of the same version.
   run.recoversInParts = run.dropsSegments;
   source.tellsAge = patched('tells-age');
+  run.isShort = patched('short-runs');
   // There may have been one before that somebody terminated.
   if (takesCare && input.state === undefined && !input.isFirst) source.beginRecovery();
   setHandler(
@@ -198,60 +151,6 @@ async function untilOver(input: SourceInput, source: Source, run: Run): Promise<
     }
     await condition(() => isBehind() || isOver() || isToDispatch() || isToStore() || isToDrop());
     if (isBehind()) writeMemo();
-  }
-}
-
-class Run {
-  signals = 0;
-  /** False in a run that was begun by a version that had none. */
-  hasSegments = false;
-  /** Neither that, nor in one that kept more. */
-  keepsLittle = false;
-  /** Nor in one that passed on as much of its backlog as there was. */
-  boundsDispatches = false;
-  /** Nor in one that dropped segments after a sweep, which may take longer than the run. */
-  dropsSegments = false;
-  /** Nor in one that asked for all but the backlog at once. */
-  recoversInParts = false;
-  readonly #signalsMax: number | undefined;
-  readonly #givenBytes: number;
-
-  constructor(signalsMax: number | undefined, givenBytes: number) {
-    this.#signalsMax = signalsMax;
-    this.#givenBytes = givenBytes;
-  }
-
-  boundsOf({ hotBytesMax: segmentBytes = SEGMENT_BYTES }: SourceInput): StoreBounds {
-    const hotBytesMax = this.keepsLittle ? Math.min(HOT_BYTES_MAX, segmentBytes) : segmentBytes;
-    return { hotBytesMax, segmentBytes };
-  }
-
-  get dispatchLengthMax(): number {
-    return this.boundsDispatches ? DISPATCH_LENGTH_MAX : Infinity;
-  }
-
-  /** Whether it is time to continue as new. */
-  isOver(source: Source, isBusy: boolean): boolean {
-    const { historyLength, historySize, runStartTime } = workflowInfo();
-    if (Date.now() - runStartTime.getTime() < RUN_MS_MIN) return false;
-    // What has come in the meantime would be lost.
-    if (source.isRecovering) return false;
-    // A backlog that grew while there was no worker is dispatched first.
-    if (source.carriedBytes > CARRIED_BYTES_MAX) return false;
-    if (this.signals >= SIGNALS_PER_RUN_MAX) return true;
-    if (this.keepsLittle && historySize >= HISTORY_BYTES_PER_RUN_MAX) return true;
-    const isLarge = this.hasSegments && historySize >= HISTORY_BYTES_PER_RUN;
-    const [signals, events] = this.keepsLittle
-      ? [SIGNALS_PER_RUN, HISTORY_EVENTS_PER_RUN]
-      : [OLD_SIGNALS_PER_RUN, OLD_HISTORY_EVENTS_PER_RUN];
-    const isLong = this.signals >= (this.#signalsMax ?? signals) || historyLength >= events;
-    return (isLong || isLarge || this.#isRelieved(source)) && !isBusy;
-  }
-
-  /** Whether most of what it was given has moved to segments: the next run is given less. */
-  #isRelieved({ carriedBytes }: Source): boolean {
-    const isHeavy = this.keepsLittle && this.#givenBytes > 4 * HOT_BYTES_MAX;
-    return isHeavy && carriedBytes < this.#givenBytes / 4;
   }
 }
 

@@ -22,7 +22,7 @@ import {
   listenerTaskQueue,
   listenerWorkflowId,
 } from '../../workflows/listener-messages.ts';
-import { fill } from '../filling.ts';
+import { fill, patiently } from '../filling.ts';
 import { startListener, TO_THIS_MACHINE, toDefinition } from '../listeners.ts';
 import { deliver, heldBy, startedBy, startLittleSource, untilDispatched } from '../observe.ts';
 import { startApp, startServer, until, untilReceived, untilSubscribed } from '../harness.ts';
@@ -77,6 +77,8 @@ const app = await startApp(server, {
   workflowsPath: fileURLToPath(new URL('../workflows/replayed.ts', import.meta.url)),
 });
 
+await recordEnd();
+await recordShortRun();
 await recordListener();
 await recordCancelled();
 await recordBacklog();
@@ -302,7 +304,7 @@ async function recordSegments(): Promise<void> {
   for (let times = 0; times < 2; times += 1) {
     const filled = await fill(client, source, 40);
     const ended = filled.slice(0, 30).map(({ id }) => id);
-    for (const id of ended) await client.unregister(source, [id]);
+    for (const id of ended) await patiently(() => client.unregister(source, [id]));
   }
   await fill(client, source, 10);
   await until('it has merged what ended', async () => {
@@ -311,7 +313,7 @@ async function recordSegments(): Promise<void> {
   await keepRuns('segmented-source', sourceWorkflowId(source));
   await until('a run has dropped what was merged', async () => {
     const { runId } = await app.client.workflow.getHandle(sourceWorkflowId(source)).describe();
-    await client.unregister(source, [randomUUID()]);
+    await patiently(() => client.unregister(source, [randomUUID()]));
     const { events } = await app.client.workflow
       .getHandle(sourceWorkflowId(source), runId)
       .fetchHistory();
@@ -389,4 +391,25 @@ async function recordDeployment(): Promise<void> {
   const managing = await app.start('manageListener', 'out', 'recorded');
   await managing.result();
   await keep('managed-listener', managing.workflowId);
+}
+
+/** A workflow that ends while its source is being told of a subscription that it has ended. */
+async function recordEnd(): Promise<void> {
+  const handle = await app.start('endOneOfTwo', 'chained');
+  await handle.result();
+  await keep('ended-once', handle.workflowId);
+}
+
+/** A source that continues as new after as many signals as one does that was told nothing else. */
+async function recordShortRun(): Promise<void> {
+  const source = 'brief';
+  const client = new SourceClient(server.client);
+  const handle = server.client.workflow.getHandle(sourceWorkflowId(source));
+  await fill(client, source, 1);
+  const { runId } = await handle.describe();
+  await until('it has continued as new', async () => {
+    await patiently(() => client.unregister(source, [randomUUID()]));
+    return (await handle.describe()).runId !== runId;
+  });
+  await keep('short-source', handle.workflowId, runId);
 }

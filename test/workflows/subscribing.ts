@@ -38,6 +38,13 @@ const { untilHeard, nextAttempt } = proxyLocalActivities<SubscribingActivities>(
 // As long as the task has that it keeps open.
 const { hold } = proxyLocalActivities<SubscribingActivities>({ startToCloseTimeout: '1 minute' });
 
+/** Ends one subscription, and itself at once: it still holds the other. */
+export async function endOneOfTwo(source: string): Promise<void> {
+  const id = await subscribe(source, 'data.one');
+  await subscribe(source, 'data.other');
+  await unsubscribe(id);
+}
+
 /** Waits for two sources, one by one and then for both. */
 export async function twoStreams(): Promise<void> {
   const stage = setStage();
