@@ -27,8 +27,6 @@ export interface Registered {
   readonly isSearchable?: boolean;
   /** The workflow hands events over one at a time; `true`: those for which somebody waits. Older ones do not. */
   readonly inTurn?: boolean | 'everyone';
-  /** The workflow tells its sources once of what ended. Older ones tell them again at their end. */
-  readonly tellsOnce?: boolean;
 }
 
 type Held = Pick<RegistrationRequest, 'id' | 'source' | 'resolved'>;
@@ -53,8 +51,7 @@ export function createRegistrationActivities(deps: RegistrationDeps) {
       await admit(sizes, request, { source, registration });
       await client.register(source, { registrations: [registration] });
       // The subscription does not depend on it.
-      const searchable = await isSearchable().catch(() => false);
-      return { source, isSearchable: searchable, inTurn: 'everyone', tellsOnce: true };
+      return { source, isSearchable: await isSearchable().catch(() => false), inTurn: 'everyone' };
     },
 
     /** For a workflow whose sources may have dropped or suspended what it holds. */

@@ -455,9 +455,9 @@ describe('unsubscribe', { timeout: 900_000 }, () => {
     const unknown = 'UnknownSubscriptionError';
     assert.deepEqual(await handle.result(), [unknown, unknown, 'event']);
     const history = await historyOf(handle);
-    // That of the wait, and that of the end, which lasts until its source has heard.
-    assert.equal(count(history, 'timer_started'), 2);
-    assert.equal(count(history, 'timer_canceled'), 2);
+    // That of the wait, and that of the end if its source has not heard by then.
+    assert.ok(count(history, 'timer_started') >= 1);
+    assert.equal(count(history, 'timer_canceled'), count(history, 'timer_started'));
   });
 });
 

@@ -8,6 +8,7 @@
 import {
   CancellationScope,
   getRandomStream,
+  patched,
   proxyActivities,
   proxyLocalActivities,
   sleep,
@@ -28,9 +29,6 @@ let registeringAgain: Promise<unknown> | undefined;
 
 /** What the sources are being told of has ended. */
 const onTheirWay = new Map<SubscriptionId, Promise<unknown>>();
-
-/** In the histories of older code, sources are told again of what is on its way to them. */
-let tellsOnce = false;
 
 /** How long the end of a workflow waits for its sources to hear of it. */
 const END_TIMEOUT_MS = 10_000;
@@ -73,9 +71,7 @@ export function mintSubscriptionId(source: string, filter: string): Subscription
 /** Returns once the registration is durable in the source workflow. */
 export async function register(wish: Wish): Promise<Registered> {
   // Older histories have no result.
-  const registered = (await nexteventRegister(toRequest(wish))) ?? {};
-  tellsOnce ||= registered.tellsOnce === true;
-  return registered;
+  return (await nexteventRegister(toRequest(wish))) ?? {};
 }
 
 /**
@@ -108,12 +104,15 @@ export function suspend(inbox: Inbox): void {
 export function release(inbox: Inbox): void {
   const releasing = untold(inbox);
   if (releasing.length === 0) return;
-  const telling = CancellationScope.nonCancellable(() =>
+  const telling: Promise<void> = CancellationScope.nonCancellable(() =>
     afterRegistering(() => nexteventUnregister(releasing)),
   )
-    .then(() => told(inbox, releasing))
+    .then(() => inbox.released(releasing.map(({ id }) => id)))
     .catch(() => {
       // Only the end of the run ends it; what is left over goes when it is next signalled.
+    })
+    .finally(() => {
+      for (const { id } of releasing) if (onTheirWay.get(id) === telling) onTheirWay.delete(id);
     });
   for (const { id } of releasing) onTheirWay.set(id, telling);
 }
@@ -124,32 +123,33 @@ export async function releaseAll(inbox: Inbox): Promise<void> {
   for (const { id } of inbox.held) inbox.end(id);
   const releasing = untold(inbox);
   // An answer that comes while a task ends the workflow has it done again, from the beginning.
-  const heard = tellsOnce && onTheirWay.size > 0 && CancellationScope.nonCancellable(hearAll);
-  try {
-    if (releasing.length > 0) {
+  const heard = tellsOnce() && CancellationScope.nonCancellable(() => afterRegistering(hearAll));
+  if (releasing.length > 0) {
+    try {
       await CancellationScope.nonCancellable(() =>
         afterRegistering(() => unregisterAtEnd(releasing)),
       );
+      // There may be a next run, for what its trigger brought: it need not tell them again.
+      inbox.released(releasing.map(({ id }) => id));
+    } catch {
+      // The sources drop them when an event finds that the workflow is gone.
     }
-    if (heard) await heard;
-    // There may be a next run, for what its trigger brought: it need not tell them again.
-    told(inbox, releasing);
-  } catch {
-    // The sources drop them when an event finds that the workflow is gone.
   }
+  if (heard) await heard;
 }
 
 /** What ended, and no source is being told of. */
 function untold(inbox: Inbox): readonly Ended[] {
-  return tellsOnce ? inbox.releasing.filter(({ id }) => !onTheirWay.has(id)) : inbox.releasing;
+  const { releasing } = inbox;
+  return tellsOnce() ? releasing.filter(({ id }) => !onTheirWay.has(id)) : releasing;
 }
 
-function told(inbox: Inbox, releasing: readonly Ended[]): void {
-  const ids = releasing.map(({ id }) => id);
-  inbox.released(ids);
-  for (const id of ids) onTheirWay.delete(id);
+/** Whether something is on its way, which in the histories of older code is told again. */
+function tellsOnce(): boolean {
+  return onTheirWay.size > 0 && patched('tells-once');
 }
 
+/** Returns once all that is on its way is heard, or time is up. */
 async function hearAll(): Promise<void> {
   const { over, timer } = beforeTheEnd(Promise.all(onTheirWay.values()));
   await over;

@@ -400,7 +400,7 @@ async function recordEnd(): Promise<void> {
   await keep('ended-once', handle.workflowId);
 }
 
-/** A source that continues as new after as many signals as one does that was told nothing else. */
+/** A source that continues as new when one does that was told nothing else. */
 async function recordShortRun(): Promise<void> {
   const source = 'brief';
   const client = new SourceClient(server.client);
