@@ -54,7 +54,8 @@ const RUN_MS_MIN = 1_500;
 
 /**
  * How much of the backlog one activity dispatches, in characters of JSON, or one entry: it may name
- * hundreds of workflows, and an input of more than 2 MiB ends the source. A character takes three bytes at the most.
+ * hundreds of workflows, and an input of more than 2 MiB ends the source. A character takes three
+ * bytes at the most.
  */
 const DISPATCH_LENGTH_MAX = 512 * 1024;
 
@@ -68,8 +69,6 @@ export class Run {
   boundsDispatches = false;
   /** Nor in one that dropped segments after a sweep, which may take longer than the run. */
   dropsSegments = false;
-  /** Nor in one that asked for all but the backlog at once. */
-  recoversInParts = false;
   /** Nor in one that continued as new only later. */
   isShort = false;
   readonly #signalsMax: number | undefined;
@@ -83,6 +82,11 @@ export class Run {
   boundsOf({ hotBytesMax: segmentBytes = SEGMENT_BYTES }: SourceInput): StoreBounds {
     const hotBytesMax = this.keepsLittle ? Math.min(HOT_BYTES_MAX, segmentBytes) : segmentBytes;
     return { hotBytesMax, segmentBytes };
+  }
+
+  /** Runs of the same versions asked for all but the backlog at once. */
+  get recoversInParts(): boolean {
+    return this.dropsSegments;
   }
 
   get dispatchLengthMax(): number {

@@ -77,8 +77,6 @@ async function runSource(input: SourceInput): Promise<void> {
   run.keepsLittle = patched('keeps-little');
   run.boundsDispatches = patched('bounds-dispatches');
   run.dropsSegments = patched('drops-segments');
-  // Of the same version.
-  run.recoversInParts = run.dropsSegments;
   source.tellsAge = patched('tells-age');
   run.isShort = patched('short-runs');
   // There may have been one before that somebody terminated.
