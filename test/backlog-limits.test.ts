@@ -21,8 +21,8 @@ import { eventOf } from './trouble.ts';
 
 const KIB = 1024;
 
-/** How many requests are on their way at once: small ones, and large ones. */
-const SENDERS = 64;
+/** How many requests are on their way at once: small ones, which mostly wait, and large ones. */
+const SENDERS = 256;
 const LARGE_SENDERS = 48;
 
 /** They send one workflow as much as it takes, one after another: more of them only wait longer. */

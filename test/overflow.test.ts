@@ -30,6 +30,9 @@ const KIB = 1024;
 /** How many requests are on their way at once. */
 const SENDERS = 48;
 
+/** So many signals come while a worker is away, of those that suspend a workflow. */
+const SIGNALS_AT_ONCE = SIGNALS_PER_RUN_MAX / 4;
+
 /** What the server lets a namespace do. */
 const REQUESTS_PER_SECOND = 50;
 
@@ -84,10 +87,16 @@ describe('A subscriber that does not read', () => {
     try {
       const hoarding = await app.start('hoard', { source: 'signalled', received: [] });
       await untilSubscribed(hoarding, 1);
-      // Of those that a reused workflow id would get: they count, and are for nobody.
-      await sideBySide(Array.from({ length: SIGNALS_PER_RUN_MAX }), SENDERS, () =>
-        hoarding.signal(eventSignal, { to: '', events: [] }),
-      );
+      // Of those that a reused workflow id would get: they count, and are for nobody. A worker
+      // would take them one by one, and they would come while its tasks are on their way.
+      for (let sent = 0; sent < SIGNALS_PER_RUN_MAX; sent += SIGNALS_AT_ONCE) {
+        await app.stopWorker();
+        await sideBySide(Array.from({ length: SIGNALS_AT_ONCE }), SENDERS, () =>
+          hoarding.signal(eventSignal, { to: '', events: [] }),
+        );
+        await app.startWorker();
+        await until('it has taken them', () => progressOf(hoarding).catch(() => undefined));
+      }
       await until(
         'it is suspended',
         async () => (await suspendedOf(app, 'signalled')).length === 1,

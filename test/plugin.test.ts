@@ -53,12 +53,16 @@ import {
   untilDispatched,
   warmUp,
 } from './observe.ts';
+import { resultOf } from './received.ts';
 import { untilShown } from './rounds.ts';
 import type { PluggedActivities } from './workflows/plugged.ts';
 
 const PLUGGED = pathOf('workflows/plugged.ts');
 const OTHERS = pathOf('workflows/index.ts');
 const LIBRARY = pathOf('../workflows/interceptors.ts');
+
+/** For so long workflow code may run without a break, unless a worker is told otherwise. */
+const SDK_PATIENCE_MS = 5_000;
 
 const open = webhook({ verify: 'none' });
 const config = {
@@ -85,6 +89,14 @@ describe('A worker with the plugin', { timeout: 900_000 }, () => {
   test('runs workflows that a webhook starts and wakes, and activities that read events', async () => {
     const plugin = new NextEventPlugin({ config, connectionOptions: addressOf(server) });
     await onWorker({ workflowsPath: PLUGGED, plugins: [plugin] }, (app) => decided(app, 'A-1'));
+  });
+
+  test('lives when a workflow takes longer than the SDK would wait', async () => {
+    const plugins = [pluginOf({})];
+    await onWorker({ workflowsPath: PLUGGED, plugins }, async (app) => {
+      const holding = await app.start('holdUp', 1.2 * SDK_PATIENCE_MS);
+      assert.equal(await resultOf(holding), 'done');
+    });
   });
 
   test('takes a bundle that was made with it', async () => {

@@ -20,6 +20,7 @@ import { ListenerClient } from '../dispatch/listener-client.ts';
 import { SourceClient } from '../dispatch/source-client.ts';
 import { SubscriberClient } from '../dispatch/subscriber-client.ts';
 import { checkBundle, withConditions, withInterceptors } from './bundle.ts';
+import { PATIENT } from './patient.ts';
 import { createSearchable } from './searchable.ts';
 
 /** What workflows can subscribe to: a whole configuration, or its sources and triggers alone. */
@@ -101,6 +102,7 @@ export function withRegistration(
 ): WorkerOptions {
   const { interceptors } = options;
   return withInbox({
+    ...PATIENT,
     ...options,
     activities: { ...options.activities, ...registration },
     interceptors: { ...interceptors, activity: [deriveEvents, ...(interceptors?.activity ?? [])] },

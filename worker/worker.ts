@@ -17,7 +17,6 @@ import { bundleWorkflows } from './bundle.ts';
 import { checkTriggers } from './check-triggers.ts';
 import { createListenerWorker } from './listener-worker.ts';
 import { createRegistration, withRegistration } from './options.ts';
-import { PATIENT } from './patient.ts';
 import { runBeside, shareSourceWorker, shutDown } from './shared-source-worker.ts';
 
 export interface CreateWorkerOptions {
@@ -125,7 +124,6 @@ async function createUserWorker(options: CreateWorkerOptions, client: Client): P
   const { config, connection, namespace, bundles, workerOptions } = options;
   const { workflowModules, ...interceptors } = workerOptions?.interceptors ?? {};
   const own: WorkerOptions = {
-    ...PATIENT,
     ...workerOptions,
     connection,
     namespace,

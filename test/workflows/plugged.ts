@@ -1,6 +1,6 @@
 // Workflows of a user who has a worker already.
 
-import { proxyActivities } from '@temporalio/workflow';
+import { proxyActivities, sleep, workflowInfo } from '@temporalio/workflow';
 import { cel, nextEvent, subscribe } from 'nextevent/workflow';
 
 import type { Event, SubscriptionId } from 'nextevent/workflow';
@@ -26,4 +26,13 @@ export async function plugged({ data }: Event<Order>): Promise<string> {
 /** Subscribes to a source, and gives the id of the subscription. */
 export async function subscribeOnly(source: string): Promise<SubscriptionId> {
   return subscribe(source);
+}
+
+/** Holds its worker up for so long, by the clock, in a task that is not its first. */
+export async function holdUp(ms: number): Promise<string> {
+  await sleep(1);
+  const { now } = workflowInfo().unsafe;
+  const until = now() + ms;
+  while (now() < until);
+  return 'done';
 }
