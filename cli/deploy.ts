@@ -1,11 +1,5 @@
-import { Client } from '@temporalio/client';
-import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { Command } from 'commander';
 
-import { loadConfig } from '../config/load.ts';
-import { StartError } from '../dev/errors.ts';
-import { DeploymentClient } from '../dispatch/deployment-client.ts';
-import { connectWithoutRetry } from '../dispatch/dispatcher.ts';
 import type { Deployed } from '../workflows/deployment-messages.ts';
 import { createConfigOption, type ConfigOption } from './config-option.ts';
 import { prepareToRun } from './service.ts';
@@ -35,20 +29,10 @@ export function createDeployCommand(): Command {
 
 async function deploy(options: DeployOptions): Promise<void> {
   await prepareToRun(options);
-  const { outbound, taskQueue } = await loadConfig();
-  if (outbound === undefined) throw new StartError('the configuration has no `outbound`');
-  const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
-  const connection = await connectWithoutRetry(connectionOptions).catch((error: unknown) => {
-    const address = connectionOptions.address ?? 'localhost:7233';
-    throw new StartError(`Temporal at ${address} can not be reached`, { cause: error });
-  });
-  try {
-    const client = new DeploymentClient(new Client({ connection, namespace }), taskQueue);
-    const deployed = await client.deploy(outbound.listeners);
-    console.log(options.json ? JSON.stringify(deployed) : toText(deployed));
-  } finally {
-    await connection.close();
-  }
+  // Loaded here, so that other commands do not wait for all that it needs.
+  const { deployListeners } = await import('./deploy-listeners.ts');
+  const deployed = await deployListeners();
+  console.log(options.json ? JSON.stringify(deployed) : toText(deployed));
 }
 
 function toText({ generation, created, deactivated, unchanged }: Deployed): string {

@@ -27,10 +27,10 @@ import type { Received } from './workflows/listening.ts';
 const CONFIG = fileURLToPath(new URL('order.config.ts', import.meta.url));
 
 /** In so many rounds the first event goes through the backlog, and the second does not. */
-const OVERTAKING_ROUNDS = 12;
+const OVERTAKING_ROUNDS = 6;
 
 /** ... in not more than so many: the second is queued, too, where the backlog takes too long. */
-const OVERTAKING_ROUNDS_MAX = 200;
+const OVERTAKING_ROUNDS_MAX = 100;
 
 describe('Order', () => {
   let server: TestServer;
@@ -60,7 +60,7 @@ describe('Order', () => {
     await withApp({ server, source }, async (app) => {
       const churning = await app.start('churn', source);
       const collecting = await startCollecting(app, [[source, "data.body.json.kind == 'event'"]]);
-      const ids = idsOf('pair', 400);
+      const ids = idsOf('pair', 200);
       for (const [index, id] of ids.entries()) {
         await post(app, { source, id, body: { kind: 'event' }, url: inTurn(index) });
       }

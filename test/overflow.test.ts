@@ -175,7 +175,7 @@ describe('A server that is overloaded', () => {
       const requestsBefore = await requestsAt(metricsPort);
       // A machine that is slow itself needs more of them.
       await until('there was too much to do', async () => {
-        const more = Array.from({ length: 300 }, (_, n) => `event ${ids.length + n}`);
+        const more = Array.from({ length: 150 }, (_, n) => `event ${ids.length + n}`);
         ids.push(...more);
         await sideBySide(more, SENDERS, async (id) => {
           const source = { source: 'busy', id, body: { start: true } };

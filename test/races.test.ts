@@ -22,7 +22,7 @@ import type { RaceResult } from './workflows/racing.ts';
 
 const CONFIG = fileURLToPath(new URL('races.config.ts', import.meta.url));
 
-const CHURNING = 3;
+const CHURNING = 2;
 
 describe('An event that races with subscribe', () => {
   let server: TestServer;
