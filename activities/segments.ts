@@ -6,7 +6,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { Context, heartbeat } from '@temporalio/activity';
 
 import { retrying } from '../dispatch/failures.ts';
-import { toContent, type SegmentLayers } from '../dispatch/segment-client.ts';
+import { toContent, type SegmentContent, type SegmentLayers } from '../dispatch/segment-client.ts';
 import { CALL_MS_MAX, type SourceClient } from '../dispatch/source-client.ts';
 import { addTally, EMPTY_TALLY, itemsOf, tallyLayer } from '../events/layer.ts';
 import type { Layer } from '../events/operation.ts';
@@ -46,7 +46,7 @@ export interface DropRequest {
 export function createSegmentActivities({ client }: { readonly client: SourceClient }) {
   return {
     async nexteventWriteSegment(request: SegmentRequest): Promise<SegmentReference> {
-      return beating(() => write(client, request));
+      return beating(async () => write(client, request, await toContent(request.layer)));
     },
 
     /** Reads them twice, and has one of them in memory, and the changes of all. */
@@ -133,13 +133,13 @@ class SegmentWriter {
   }
 
   async #writeInHalves(layer: Layer): Promise<void> {
-    const { compressed } = await toContent(layer);
-    if (compressed.length > COMPRESSED_BYTES_MAX) {
+    const content = await toContent(layer);
+    if (content.compressed.length > COMPRESSED_BYTES_MAX) {
       for (const half of halvesOf(layer)) await this.#writeInHalves(half);
       return;
     }
     const request = { source: this.#source, number: this.#number, layer };
-    this.#made.push(await write(this.#client, request));
+    this.#made.push(await write(this.#client, request, content));
     this.#number += 1;
   }
 }
@@ -155,8 +155,8 @@ function halvesOf({ subscriptions, operations }: Layer): readonly Layer[] {
 async function write(
   client: SourceClient,
   { source, number, layer }: SegmentRequest,
+  content: SegmentContent,
 ): Promise<SegmentReference> {
-  const content = await toContent(layer);
   const place = await retrying(CALL_MS_MAX, () => client.segments.write(source, number, content));
   const { bytes: _, ...counts } = tallyLayer(layer);
   const versions = [...itemsOf(layer)].map(({ version }) => version);

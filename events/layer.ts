@@ -101,9 +101,18 @@ function unindexedOf(operation: Operation): number {
   return 'subscription' in operation ? (operation.subscription.unindexed ?? 0) : 0;
 }
 
-function bytesOf({ id, filter, workflowId, firstRunId }: Subscription): number {
-  const texts = JSON.stringify([id, filter, workflowId, firstRunId]);
-  return utf8ToBytes(texts).length + SUBSCRIPTION_OVERHEAD_BYTES;
+/** Of the subscriptions that were counted before: each is counted wherever it moves, and never changes. */
+const bytesCounted = new WeakMap<Subscription, number>();
+
+function bytesOf(subscription: Subscription): number {
+  let bytes = bytesCounted.get(subscription);
+  if (bytes === undefined) {
+    const { id, filter, workflowId, firstRunId } = subscription;
+    const texts = JSON.stringify([id, filter, workflowId, firstRunId]);
+    bytes = utf8ToBytes(texts).length + SUBSCRIPTION_OVERHEAD_BYTES;
+    bytesCounted.set(subscription, bytes);
+  }
+  return bytes;
 }
 
 function bytesOfOperation(operation: Operation): number {

@@ -3,16 +3,12 @@
 import { randomUUID } from 'node:crypto';
 
 import { HOT_BYTES_MAX } from '../activities/state-sizes.ts';
-import { retrying } from '../dispatch/failures.ts';
-import type { SourceClient } from '../dispatch/source-client.ts';
 import { until } from './harness.ts';
+import type { PatientSource } from './patient-source.ts';
 
 /** How many registrations are in one signal, and how many signals go without a look. */
 const REGISTRATIONS = 500;
 const SIGNALS = 4;
-
-/** How long a call is tried again. */
-const CALL_MS_MAX = 60_000;
 
 export interface Filled {
   readonly id: string;
@@ -22,7 +18,11 @@ export interface Filled {
 }
 
 /** Registers so many, in batches, and waits as `subscribe` does while the source moves what it has. */
-export async function fill(client: SourceClient, source: string, count: number): Promise<Filled[]> {
+export async function fill(
+  client: PatientSource,
+  source: string,
+  count: number,
+): Promise<Filled[]> {
   const filled: Filled[] = [];
   for (let signals = 0; filled.length < count; signals += 1) {
     if (signals % SIGNALS === 0) await untilRoom(client, source);
@@ -30,18 +30,13 @@ export async function fill(client: SourceClient, source: string, count: number):
       { length: Math.min(count - filled.length, REGISTRATIONS) },
       registrationOf,
     );
-    await patiently(() => client.register(source, { registrations }));
+    await client.register(source, { registrations });
     filled.push(...registrations);
   }
   return filled;
 }
 
-/** A call to a source, tried again while it is at those before it. */
-export function patiently<T>(call: () => Promise<T>): Promise<T> {
-  return retrying(CALL_MS_MAX, call);
-}
-
-async function untilRoom(client: SourceClient, source: string): Promise<void> {
+async function untilRoom(client: PatientSource, source: string): Promise<void> {
   await until(`${source} has room`, async () => {
     const described = await client
       .describe(source)

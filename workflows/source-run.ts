@@ -43,6 +43,9 @@ const CARRIED_BYTES_MAX = 1.9 * 1024 * 1024;
  */
 const HOT_BYTES_MAX = 128 * 1024;
 
+/** With this much in memory, in bytes, there is soon no room for more. */
+const HOT_BYTES_MANY = 512 * 1024;
+
 /**
  * How much moves at once, in bytes, if there is so much: what the next run is given has room for as
  * much in memory and on its way. Runs that were begun by an older version keep this much in memory.
@@ -71,6 +74,8 @@ export class Run {
   dropsSegments = false;
   /** Nor in one that continued as new only later. */
   isShort = false;
+  /** Nor in one that did not before all was stored, which may never be while more and more comes. */
+  endsBetweenStores = false;
   readonly #signalsMax: number | undefined;
   readonly #givenBytes: number;
 
@@ -95,18 +100,35 @@ export class Run {
 
   /** Whether it is time to continue as new. */
   isOver(source: Source, isBusy: boolean): boolean {
-    const { historyLength, historySize, runStartTime } = workflowInfo();
-    if (Date.now() - runStartTime.getTime() < RUN_MS_MIN) return false;
+    if (!this.#mayEnd(source)) return false;
+    if (this.signals >= SIGNALS_PER_RUN_MAX) return true;
+    if (this.keepsLittle && workflowInfo().historySize >= HISTORY_BYTES_PER_RUN_MAX) return true;
+    return (this.#isLong || this.#isRelieved(source)) && !isBusy;
+  }
+
+  /**
+   * Whether it begins to store no more: what there is left, the next run stores. Each stores something,
+   * because none ends in its first task. A dispatch that takes long, and which the run waits for, is not
+   * to keep others from subscribing.
+   */
+  storesNoMore(source: Source, isDispatching: boolean): boolean {
+    if (isDispatching && source.layers.hotBytes > HOT_BYTES_MANY) return false;
+    return this.endsBetweenStores && this.#isLong && this.#mayEnd(source);
+  }
+
+  #mayEnd(source: Source): boolean {
+    if (Date.now() - workflowInfo().runStartTime.getTime() < RUN_MS_MIN) return false;
     // What has come in the meantime would be lost.
     if (source.isRecovering) return false;
     // A backlog that grew while there was no worker is dispatched first.
-    if (source.carriedBytes > CARRIED_BYTES_MAX) return false;
-    if (this.signals >= SIGNALS_PER_RUN_MAX) return true;
-    if (this.keepsLittle && historySize >= HISTORY_BYTES_PER_RUN_MAX) return true;
-    const isLarge = this.hasSegments && historySize >= HISTORY_BYTES_PER_RUN;
+    return source.carriedBytes <= CARRIED_BYTES_MAX;
+  }
+
+  get #isLong(): boolean {
+    const { historyLength, historySize } = workflowInfo();
+    if (this.hasSegments && historySize >= HISTORY_BYTES_PER_RUN) return true;
     const [signals, events] = this.#bounds;
-    const isLong = this.signals >= (this.#signalsMax ?? signals) || historyLength >= events;
-    return (isLong || isLarge || this.#isRelieved(source)) && !isBusy;
+    return this.signals >= (this.#signalsMax ?? signals) || historyLength >= events;
   }
 
   /** How many signals, and events in its history, are enough. */

@@ -79,6 +79,7 @@ async function runSource(input: SourceInput): Promise<void> {
   run.dropsSegments = patched('drops-segments');
   source.tellsAge = patched('tells-age');
   run.isShort = patched('short-runs');
+  run.endsBetweenStores = patched('ends-between-stores');
   // There may have been one before that somebody terminated.
   if (takesCare && input.state === undefined && !input.isFirst) source.beginRecovery();
   setHandler(
@@ -127,7 +128,11 @@ async function untilOver(input: SourceInput, source: Source, run: Run): Promise<
     !dispatching && !source.isRecovering && source.backlog.length > 0;
   let storing = false;
   const isToStore = (): boolean =>
-    run.hasSegments && !storing && !source.isRecovering && source.layers.isToStore(bounds);
+    run.hasSegments &&
+    !storing &&
+    !source.isRecovering &&
+    source.layers.isToStore(bounds) &&
+    !run.storesNoMore(source, dispatching);
   let dropping = false;
   const isToDrop = (): boolean =>
     run.dropsSegments && !dropping && !source.isRecovering && toDrop(source, input).length > 0;

@@ -7,7 +7,6 @@ import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 
 import { DeploymentClient } from '../../dispatch/deployment-client.ts';
-import { SourceClient } from '../../dispatch/source-client.ts';
 import {
   SOURCE_TASK_QUEUE,
   SOURCE_WORKFLOW_TYPE,
@@ -22,10 +21,11 @@ import {
   listenerTaskQueue,
   listenerWorkflowId,
 } from '../../workflows/listener-messages.ts';
-import { fill, patiently } from '../filling.ts';
+import { fill } from '../filling.ts';
 import { startListener, TO_THIS_MACHINE, toDefinition } from '../listeners.ts';
 import { deliver, heldBy, startedBy, startLittleSource, untilDispatched } from '../observe.ts';
 import { startApp, startServer, until, untilReceived, untilSubscribed } from '../harness.ts';
+import { PatientSource } from '../patient-source.ts';
 import { Receiver } from '../receiving.ts';
 import { signalEvents } from '../signalling.ts';
 import { goOnSignal } from '../workflows/stage.ts';
@@ -79,6 +79,7 @@ const app = await startApp(server, {
 
 await recordEnd();
 await recordShortRun();
+await recordStoring();
 await recordListener();
 await recordCancelled();
 await recordBacklog();
@@ -89,6 +90,7 @@ await recordChain();
 await recordFed();
 await recordTurns();
 await recordRace();
+await recordScope();
 await recordEarly();
 await recordTimed();
 await recordCare();
@@ -189,7 +191,7 @@ async function recordChain(): Promise<void> {
   const handle = await app.start('recordedWaiter', 'chained');
   await untilSubscribed(handle, 1);
   await app.stopWorker();
-  await new SourceClient(app.client).unregister('chained', [randomUUID()]);
+  await new PatientSource(app.client).unregister('chained', [randomUUID()]);
   for (const id of ['queued', 'queued too']) await app.post('chained', {}, id);
   await app.startWorker();
   await untilDispatched(app, 'chained');
@@ -247,6 +249,21 @@ async function recordRace(): Promise<void> {
   await keep('race', handle.workflowId);
 }
 
+/** Three events for code that asks for one, and then for one in a race that it loses. */
+async function recordScope(): Promise<void> {
+  const handle = await app.start('raceWithThePast', { source: 'chained' });
+  const { subscribed } = await untilSubscribed(handle, 2);
+  await app.stopWorker();
+  await handle.signal(goOnSignal);
+  await signalEvents(handle, subscribed, [
+    ['one', 0],
+    ['two', 0],
+  ]);
+  await app.startWorker();
+  await handle.result();
+  await keep('race-in-scope', handle.workflowId);
+}
+
 /** A task that is executed again, and hears what came for the subscription that it makes. */
 async function recordEarly(): Promise<void> {
   const handle = await app.start('subscribeInVainBeside', 'early', ['', 'data.body.json.early']);
@@ -300,11 +317,11 @@ async function recordSegments(): Promise<void> {
     signalsPerRun: 12,
     graceMs: 500,
   });
-  const client = new SourceClient(server.client);
+  const client = new PatientSource(server.client);
   for (let times = 0; times < 2; times += 1) {
     const filled = await fill(client, source, 40);
     const ended = filled.slice(0, 30).map(({ id }) => id);
-    for (const id of ended) await patiently(() => client.unregister(source, [id]));
+    for (const id of ended) await client.unregister(source, [id]);
   }
   await fill(client, source, 10);
   await until('it has merged what ended', async () => {
@@ -313,7 +330,7 @@ async function recordSegments(): Promise<void> {
   await keepRuns('segmented-source', sourceWorkflowId(source));
   await until('a run has dropped what was merged', async () => {
     const { runId } = await app.client.workflow.getHandle(sourceWorkflowId(source)).describe();
-    await patiently(() => client.unregister(source, [randomUUID()]));
+    await client.unregister(source, [randomUUID()]);
     const { events } = await app.client.workflow
       .getHandle(sourceWorkflowId(source), runId)
       .fetchHistory();
@@ -403,13 +420,27 @@ async function recordEnd(): Promise<void> {
 /** A source that continues as new when one does that was told nothing else. */
 async function recordShortRun(): Promise<void> {
   const source = 'brief';
-  const client = new SourceClient(server.client);
+  const client = new PatientSource(server.client);
   const handle = server.client.workflow.getHandle(sourceWorkflowId(source));
   await fill(client, source, 1);
   const { runId } = await handle.describe();
   await until('it has continued as new', async () => {
-    await patiently(() => client.unregister(source, [randomUUID()]));
+    await client.unregister(source, [randomUUID()]);
     return (await handle.describe()).runId !== runId;
   });
   await keep('short-source', handle.workflowId, runId);
+}
+
+/** A source that continues as new while it has more to store than one step moves. */
+async function recordStoring(): Promise<void> {
+  const source = 'storing';
+  await startLittleSource(server.client, source, { hotBytesMax: 1_024, signalsPerRun: 1 });
+  const client = new PatientSource(server.client);
+  const handle = server.client.workflow.getHandle(sourceWorkflowId(source));
+  await fill(client, source, 200);
+  await until('all of it is stored', async () => {
+    const { memo, isPending } = (await client.describe(source)) ?? {};
+    return (memo?.segments ?? 0) > 0 && (memo?.hotBytes ?? 0) <= 1_024 && !isPending;
+  });
+  await keepRuns('storing-source', handle.workflowId);
 }
