@@ -107,6 +107,20 @@ describe('What one workflow task brings', () => {
     );
   }
 
+  test(
+    'is read by who asks next, if the question for it lost a race with what was there before',
+    { timeout: LOST_AFTER_MS },
+    async () => {
+      const [handle] = await startAll('raceWithThePast', [{}]);
+      assert.ok(handle);
+      await inOneTask(async () => {
+        await goOn(handle);
+        await bring(handle, ['one', 0], ['two', 0]);
+      });
+      assert.deepEqual(await handle.result(), ['one', 'the past', 'two']);
+    },
+  );
+
   test('is read once and in order, if it is more than one task has turns for', async () => {
     const ids = Array.from({ length: 4_500 }, (_, index) => `e${index}`);
     const [handle] = await startAll('raceInScope', [{ isWokenByJob: true, total: ids.length }]);

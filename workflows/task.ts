@@ -1,7 +1,7 @@
 // What goes on in a workflow task. Code goes on because a job of the activation wakes it, or a
 // condition; conditions are looked at after each job, and whenever no code can go on any more.
 
-import { CancellationScope, condition, sleep } from '@temporalio/workflow';
+import { CancellationScope, condition, patched, sleep } from '@temporalio/workflow';
 import { getActivator } from '@temporalio/workflow/lib/global-attributes.js';
 
 import { eventSignal } from './messages.ts';
@@ -43,6 +43,11 @@ export class Task implements Going {
   /** One job can wake many, but after a rest there is only who was woken then. */
   get isAlone(): boolean {
     return this.#hasRested && this.isSingle;
+  }
+
+  get isInScope(): boolean {
+    const { parent, cancellable } = CancellationScope.current();
+    return parent !== undefined && cancellable && patched('in-turn-in-scopes');
   }
 
   wake(): boolean {

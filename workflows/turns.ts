@@ -10,7 +10,8 @@
 // not known, as one result can be awaited by many; and code that asks for several at once, and goes
 // on with the first, has to be able to leave the others. But to wait takes milliseconds, in which the
 // SDK looks at all conditions. So code that has had its turn, and asks for one event after the other,
-// gets them at once.
+// gets them at once; but not in a scope that can be cancelled, where what is asked for may be taken back:
+// it may be in a race with something that has come to pass long before.
 
 import type { Event } from '../events/event.ts';
 import type { Waiter } from './waiters.ts';
@@ -21,6 +22,8 @@ export interface Going {
   readonly isSingle: boolean;
   /** Whether only the code that runs goes on. */
   readonly isAlone: boolean;
+  /** Whether the code that runs may take back what it asks for. */
+  readonly isInScope: boolean;
   /** Code is to go on with an event. Whether nothing else does, or will, before it has come to rest. */
   wake(): boolean;
   /**
@@ -81,7 +84,8 @@ export class Turns {
   /** Whether code that finds an event need not wait for its turn. */
   get areOver(): boolean {
     if (this.isForEveryone) {
-      return this.#going.isAlone && this.#waiting.length === 0 && !this.#isHandingOver;
+      const isFirst = this.#waiting.length === 0 && !this.#isHandingOver;
+      return isFirst && this.#going.isAlone && !this.#going.isInScope;
     }
     return this.#for === undefined || (this.#going.isSingle && this.#waiting.length === 0);
   }

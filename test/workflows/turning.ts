@@ -85,6 +85,19 @@ export async function raceInScope(input: ScopeInput): Promise<readonly string[]>
   return read;
 }
 
+/** Waits for one event, and then for the next one or for something that has come to pass before. */
+export async function raceWithThePast({ source }: { source: string }): Promise<readonly string[]> {
+  const stage = setStage();
+  const [id, other] = [await subscribe(source), await subscribe(source)];
+  stage.subscribed.push(id, other);
+  const past = stage.untilTold(1).then(() => 'the past');
+  const first = await next(id);
+  const scope = new CancellationScope();
+  const second = await scope.run(() => Promise.race([past, next(id)]));
+  scope.cancel();
+  return [first, second, await next(id)];
+}
+
 /** What two runs have of the same. */
 interface Handed {
   readonly source: string;
