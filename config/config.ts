@@ -19,6 +19,9 @@ export const RESPOND_MS_MAX = 60_000;
 
 const SOURCE_NAME = /^[a-z][a-z0-9-]*$/;
 const DEFAULT_TASK_QUEUE = 'nextevent';
+
+/** What the ids of the library's own workflows begin with, before a slash. */
+const OWN_PREFIX = 'nextevent';
 const OPTIONS: readonly string[] = [
   'workflowsPath',
   'activities',
@@ -273,6 +276,8 @@ function resolveTrigger(
   checkOptions(given, TRIGGER_OPTIONS, ` of trigger "${name}"`);
   // A workflow's id is the trigger's name, a slash and the event's id: which must be one way only.
   check(!name.includes('/'), `the name of trigger "${name}" has a slash in it`);
+  // Or whoever sends events could name them so that they are the library's own workflows.
+  check(name !== OWN_PREFIX, `a trigger can not be called "${name}": ids of the library begin so`);
   const trigger: Trigger = {
     name,
     source: text(given.source, `the source of trigger "${name}"`),

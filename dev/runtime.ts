@@ -45,6 +45,8 @@ export class DevRuntime {
     const env = {
       LOG_FORMAT: 'text',
       ...temporal.env,
+      // Some shells and compilers set one that means something else.
+      HOST,
       PORT: String(this.#settings.ports.PORT),
       TZ: 'UTC',
       NEXTEVENT_EXPLAIN: '1',

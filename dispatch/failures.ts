@@ -24,8 +24,8 @@ const { RESOURCE_EXHAUSTED_CAUSE_BUSY_WORKFLOW: BUSY_WORKFLOW } =
 
 export function toFailureKind(error: unknown): FailureKind {
   if (error instanceof WorkflowNotFoundError) return 'gone';
-  const cause = error instanceof Error && !isGrpcServiceError(error) ? error.cause : error;
-  if (!isGrpcServiceError(cause)) return 'retry';
+  const cause = serviceErrorOf(error);
+  if (cause === undefined) return 'retry';
   const code: number = cause.code;
   switch (code) {
     case GRPC.NOT_FOUND:
@@ -37,6 +37,12 @@ export function toFailureKind(error: unknown): FailureKind {
     default:
       return 'retry';
   }
+}
+
+/** What a call failed with, or the error that the SDK has made of that. */
+function serviceErrorOf(error: unknown) {
+  const cause = error instanceof Error && !isGrpcServiceError(error) ? error.cause : error;
+  return isGrpcServiceError(cause) ? cause : undefined;
 }
 
 /** Without its namespace nothing is known of a workflow, least of all that there is none. */
@@ -95,6 +101,13 @@ export async function unlessGone<T>(call: () => Promise<T>): Promise<T | undefin
     if (look === GONE_LOOKS) return undefined;
     await sleep(GONE_LOOK_MS);
   }
+}
+
+/** Whether it is a call to Temporal that failed, and that another attempt may cure. */
+export function isTemporary(error: unknown): boolean {
+  if (serviceErrorOf(error) === undefined) return false;
+  const kind = toFailureKind(error);
+  return kind === 'retry' || kind === 'overloaded';
 }
 
 /** What the sender is told of a failure that another attempt may cure. */

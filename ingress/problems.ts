@@ -12,6 +12,7 @@ import {
   UnavailableError,
   UnknownListenerError,
 } from '../dispatch/errors.ts';
+import { isTemporary } from '../dispatch/failures.ts';
 import { EncodingError, RequestAbortedError } from './body.ts';
 import { EventTooLargeError } from './cloud-events.ts';
 import { requestIdOf } from './request-id.ts';
@@ -195,7 +196,13 @@ export function toProblem(error: unknown): Problem {
       headers: { 'Accept-Encoding': error.supported.join(', ') },
     };
   }
-  return toRefusal(error) ?? { status: 500, title: 'Internal error' };
+  const refusal = toRefusal(error);
+  if (refusal !== undefined) return refusal;
+  if (isTemporary(error)) {
+    const headers = { 'Retry-After': '1' };
+    return { status: 503, title: 'Unavailable', detail: 'Temporal did not answer', headers };
+  }
+  return { status: 500, title: 'Internal error' };
 }
 
 /** By what it has, because a source may be made by another copy of the package. */

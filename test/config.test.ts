@@ -75,6 +75,12 @@ describe('a configuration', () => {
     ['with triggers in a map', { ...valid, triggers: {} }, /triggers is not a list/],
     ['with two triggers of a name', triggers({}, {}), /two triggers are called "on-order"/],
     ['with a trigger without a name', triggers({ name: '' }), /name of a trigger is empty/],
+    ['with a trigger with a slash', triggers({ name: 'a/b' }), /trigger "a\/b" has a slash/],
+    [
+      'with a trigger of our name',
+      triggers({ name: 'nextevent' }),
+      /can not be called "nextevent"/,
+    ],
     ['with a trigger with a long name', triggers({ name: long }), /101 characters, at most 100/],
     [
       'with a trigger for no source',

@@ -20,6 +20,7 @@ import { RejectedError } from '../ingress/sources/source.ts';
 import { pageOf } from '../ingress/subscription-pages.ts';
 import { Telemetry } from '../ingress/telemetry.ts';
 import { published, webhook } from '../nextevent.ts';
+import { CODE, grpcError } from './trouble.ts';
 
 const reader = createApiKey({ name: 'dashboard', role: 'reader' });
 const admin = createApiKey({ name: 'ops', role: 'admin' });
@@ -58,6 +59,12 @@ const inspection: Pick<Inspection, 'source' | 'subscriptions'> = {
   }),
   subscriptions: async (source) =>
     source === 'orders' ? undefined : { subscriptions: [subscription], next: null },
+};
+
+/** ... if Temporal does not answer it. */
+const failing: typeof inspection = {
+  ...inspection,
+  source: () => Promise.reject(grpcError(CODE.UNAVAILABLE)),
 };
 
 const telemetry = new Telemetry(['hooks', 'orders']);
@@ -335,6 +342,18 @@ describe('is refused', () => {
       await isProblem(await fetch(`${open.url}/api/v1${path}`), status, detail);
     });
   }
+
+  test('a source with 503, while Temporal does not answer', async () => {
+    const away = await listen(createApi({ ...deps, inspection: failing }));
+    try {
+      const response = await fetch(`${away.url}/api/v1/sources`);
+      assert.equal(response.headers.get('retry-after'), '1');
+      await isProblem(response, 503, /^Temporal did not answer$/);
+    } finally {
+      away.server.close();
+      away.server.closeAllConnections();
+    }
+  });
 
   test('a path with malformed percent-encoding, with keys and without', async () => {
     for (const path of ['/listeners/%', '/listeners/%ff/deliveries/1']) {
