@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 
 import { BacklogWriter } from '../dispatch/backlog.ts';
-import { RUN_EVENTS_MAX, SourceClient } from '../dispatch/source-client.ts';
+import { RUN_EVENTS_MAX } from '../dispatch/source-client.ts';
 import { sideBySide } from '../dispatch/side-by-side.ts';
 import { sourceWorkflowId } from '../workflows/messages.ts';
 import {
@@ -16,6 +16,7 @@ import {
   type TestServer,
 } from './harness.ts';
 import { leaveAlone } from './observe.ts';
+import { PatientSource } from './patient-source.ts';
 import { receivedBy, startCollecting } from './received.ts';
 import { eventOf } from './trouble.ts';
 
@@ -95,7 +96,7 @@ describe('Without a worker', () => {
       await leaveAlone(app, source);
       const handle = app.client.workflow.getHandle(sourceWorkflowId(source));
       const chain = (await handle.describe()).raw.workflowExecutionInfo?.firstRunId;
-      const writer = new BacklogWriter(source, new SourceClient(app.client));
+      const writer = new BacklogWriter(source, new PatientSource(app.client));
       const ids = Array.from({ length: 200 }, (_, n) => `event ${n}`);
       await sideBySide(ids, FILLERS, async (eventId) => {
         const stored = await writer.store(eventOf(source, eventId));
@@ -118,7 +119,7 @@ describe('Without a worker', () => {
     try {
       const collecting = await startCollecting(app, [['bounded', '']]);
       await leaveAlone(app, 'bounded');
-      const sources = new SourceClient(app.client);
+      const sources = new PatientSource(app.client);
       const accepted = await postUntilAccepted([app.ingress.url], {
         source: 'bounded',
         id: 'accepted',

@@ -8,16 +8,25 @@ interface Sent {
   readonly at: number;
 }
 
-function batchesOf(sent: Sent[], everyMs?: number): Batches<string, number> {
+interface Options {
+  readonly everyMs?: number;
+  readonly whileSending?: (items: readonly string[]) => void;
+}
+
+function batchesOf(
+  sent: Sent[],
+  { whileSending = () => {}, ...options }: Options = {},
+): Batches<string, number> {
   return new Batches({
+    ...options,
     count: (waiting) => Math.min(waiting.length, 2),
     send: async (items) => {
       sent.push({ items, at: performance.now() });
+      whileSending(items);
       await new Promise((resolve) => setImmediate(resolve));
       if (items.includes('wrong')) throw new Error('wrong');
       return sent.length;
     },
-    ...(everyMs !== undefined && { everyMs }),
   });
 }
 
@@ -46,10 +55,22 @@ describe('What is sent in batches', () => {
 
   test('goes as often as it may, and no more', async () => {
     const sent: Sent[] = [];
-    const batches = batchesOf(sent, 50);
-    await batches.push('a');
-    await Promise.all([batches.push('b'), batches.push('c')]);
-    await batches.push('d');
+    // What comes while one is on its way: however long that takes, it is there before the next.
+    const following = new Map([
+      ['a', ['b', 'c']],
+      ['b', ['d']],
+    ]);
+    const pushed: Array<Promise<number>> = [];
+    const batches: Batches<string, number> = batchesOf(sent, {
+      everyMs: 50,
+      whileSending: ([item = '']) => {
+        for (const next of following.get(item) ?? []) pushed.push(batches.push(next));
+      },
+    });
+    assert.equal(await batches.push('a'), 1);
+    // The last is pushed while the two before it are on their way.
+    assert.deepEqual(await Promise.all(pushed), [2, 2]);
+    assert.deepEqual(await Promise.all(pushed), [2, 2, 3]);
     assert.deepEqual(
       sent.map(({ items }) => items),
       [['a'], ['b', 'c'], ['d']],

@@ -8,7 +8,6 @@ import { after, before, describe, test } from 'node:test';
 import { MockActivityEnvironment } from '@temporalio/testing';
 
 import { createCareActivities } from '../activities/care.ts';
-import { SourceClient } from '../dispatch/source-client.ts';
 import { readSubscriptions } from '../dispatch/source-reading.ts';
 import { SourceRuns } from '../dispatch/source-runs.ts';
 import { SubscriberClient, type SubscriberDescription } from '../dispatch/subscriber-client.ts';
@@ -27,6 +26,7 @@ import {
   type TestServer,
 } from './harness.ts';
 import { heldBy, untilDispatched } from './observe.ts';
+import { PatientSource } from './patient-source.ts';
 import { receivedBy, startCollecting } from './received.ts';
 
 const SWEEP_MS = 1_000;
@@ -142,7 +142,7 @@ describe('A source', () => {
       const one = await startCollecting(app, [[source, '']]);
       await app.stopWorker();
       const handle = app.client.workflow.getHandle(sourceWorkflowId(source));
-      await new SourceClient(app.client).unregister(source, [randomUUID()]);
+      await new PatientSource(app.client).unregister(source, [randomUUID()]);
       const ids = ['one', 'two', 'three', 'four'];
       for (const [index, id] of ids.entries()) {
         assert.deepEqual((await app.post(source, {}, id)).queued, true);
@@ -160,7 +160,7 @@ describe('A source', () => {
     const source = 'large';
     const app = await startApp(server, { sources: [source] });
     try {
-      const client = new SourceClient(app.client);
+      const client = new PatientSource(app.client);
       await startCollecting(app, [[source, '']]);
       await app.stopWorker();
       const registrations = Array.from({ length: 1_300 }, (_, index) => ({
@@ -227,7 +227,7 @@ describe('A source', () => {
         looked.push(workflowId);
         return tell(workflowId);
       };
-      const client = new SourceClient(server.client);
+      const client = new PatientSource(server.client);
       const app = await startApp(server, { sources: [source] });
       try {
         await client.register(source, { registrations });
@@ -288,7 +288,7 @@ describe('A source', () => {
       const app = await startApp(server, { sources: [source] });
       try {
         await until('the one is removed that was gone', async () => {
-          const held = await readSubscriptions(new SourceClient(server.client), source).catch(
+          const held = await readSubscriptions(new PatientSource(server.client), source).catch(
             () => undefined,
           );
           return held && ![...held.subscriptions].some(({ id }) => id === gone?.id);

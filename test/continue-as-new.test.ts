@@ -13,9 +13,11 @@ import {
   type TestServer,
 } from './harness.ts';
 import {
+  count,
   deliver,
   goOn,
   heldBy,
+  historyOf,
   NO_WARM_UP,
   sendInOneTask,
   startedBy,
@@ -25,8 +27,8 @@ import {
 import { untilShown } from './rounds.ts';
 import type { Received } from './workflows/listening.ts';
 
-/** A source for each test. */
-const SOURCES = ['started', ...Array.from({ length: 20 }, (_, index) => `source-${index}`)];
+/** A source for each test, and for each of its rounds. */
+const SOURCES = ['started', ...Array.from({ length: 30 }, (_, index) => `source-${index}`)];
 const unused = SOURCES.slice(1);
 
 /** What the activities of the tests share with them. */
@@ -143,17 +145,22 @@ describe('Continue-as-new', { timeout: 900_000 }, () => {
   }
 
   test('loses nothing that comes while the task that asks for it goes on', async () => {
-    const source = aSource();
-    const handle = await app.start('carryInLongTask', { source, filters: [NO_WARM_UP] });
-    await until('the task waits', () => held.has(source));
-    await warmUp(app, source);
-    for (const id of ['one', 'two', 'three']) {
-      await deliver(app, source, {}, id);
-    }
-    released.add(source);
-    await untilContinued(handle);
-    await deliver(app, source, {}, 'four');
-    assert.deepEqual(idsOf(await drained(handle)), ['one', 'two', 'three', 'four']);
+    await untilShown('the server refused to continue as new at first', async () => {
+      const source = aSource();
+      const handle = await app.start('carryInLongTask', { source, filters: [NO_WARM_UP] });
+      const { runId } = await handle.describe();
+      await until('the task waits', () => held.has(source));
+      await warmUp(app, source);
+      for (const id of ['one', 'two', 'three']) {
+        await deliver(app, source, {}, id);
+      }
+      released.add(source);
+      await untilContinued(handle);
+      await deliver(app, source, {}, 'four');
+      assert.deepEqual(idsOf(await drained(handle)), ['one', 'two', 'three', 'four']);
+      const run = app.client.workflow.getHandle(handle.workflowId, runId);
+      return count(await historyOf(run), 'workflow_task_failed') > 0;
+    });
   });
 
   test('gives nothing to code that still runs when it was asked for', async () => {

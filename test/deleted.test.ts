@@ -8,11 +8,11 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 
 import { toFailureKind } from '../dispatch/failures.ts';
-import { SourceClient } from '../dispatch/source-client.ts';
 import { sourceWorkflowId, storedEventWorkflowId } from '../workflows/messages.ts';
 import type { SourceInput } from '../workflows/source-records.ts';
 import { startApp, startServer, until, type TestApp, type TestServer } from './harness.ts';
 import { heldBy, untilDispatched } from './observe.ts';
+import { PatientSource } from './patient-source.ts';
 import { receivedBy, startCollecting } from './received.ts';
 import { eventOf } from './trouble.ts';
 
@@ -31,7 +31,7 @@ describe('A source', { timeout: 900_000 }, () => {
   test('dispatches an event that is sent again when its first body is deleted', async () => {
     const source = 'bodies';
     const collecting = await startCollecting(app, [[source, '']]);
-    const sources = new SourceClient(app.client);
+    const sources = new PatientSource(app.client);
     const put = async (id: string): Promise<{ deleteBody(): Promise<void> }> => {
       const event = eventOf(source, id);
       const stored = await sources.storeEvents([event]);
@@ -56,7 +56,7 @@ describe('A source', { timeout: 900_000 }, () => {
 
   test('that is terminated and deleted begins anew, and takes events', async () => {
     const source = 'forgotten';
-    const sources = new SourceClient(app.client);
+    const sources = new PatientSource(app.client);
     const handle = app.client.workflow.getHandle(sourceWorkflowId(source));
     const forgotten = await startCollecting(app, [[source, '']]);
     await app.stopWorker();

@@ -35,7 +35,8 @@ import {
   type TestApp,
   type TestServer,
 } from './harness.ts';
-import { untilKnown } from './observe.ts';
+import { oncePerKey, untilKnown } from './observe.ts';
+import { PatientSource } from './patient-source.ts';
 import { receivedBy, resultOf, startCollecting } from './received.ts';
 import {
   busy,
@@ -84,7 +85,7 @@ describe('An event', () => {
       const posted = await app.post(source, {}, 'one');
       assert.deepEqual([posted.status, posted.signalled, posted.queued], [202, 1, false]);
       const left = await until('the source has heard of it', async () => {
-        const sources = new SourceClient(app.client);
+        const sources = new PatientSource(app.client);
         const asked = sources.changes(source, { firstRunId: '', since: 0 });
         const { added } = await asked.catch(() => ({ added: undefined }));
         return added !== undefined && added.length < 2 && added;
@@ -136,7 +137,7 @@ describe('An event', () => {
             workflowId: `ghost ${index}`,
             firstRunId: randomUUID(),
           }));
-          await new SourceClient(app.client).register(source, { registrations });
+          await new PatientSource(app.client).register(source, { registrations });
           await untilKnown(app, source, () => dispatcher.subscriptions());
           const round = sent.length;
           sent.push(`one ${round}`, `two ${round}`);
@@ -264,7 +265,7 @@ describe('An event', () => {
           dispatcher.dispatch(eventOf(source, 'one')),
           (error) => error instanceof UnavailableError && error.retryAfterSeconds > 1,
         );
-        const described = await new SourceClient(app.client).describe(source);
+        const described = await new PatientSource(app.client).describe(source);
         assert.deepEqual([described?.isPending, described?.memo?.backlog], [false, 0]);
         failures.clear();
         await dispatcher.dispatch(eventOf(source, 'one'));
@@ -300,7 +301,7 @@ describe('An event', () => {
     const app = await startApp(server, {
       sources: [source],
       activities: {
-        beforeSubscribe: (key: string) => post(key, `early ${key}`),
+        beforeSubscribe: oncePerKey((key) => post(key, `early ${key}`)),
         afterSubscribe: (key: string) => post(key, `due ${key}`),
       },
     });
@@ -398,7 +399,7 @@ async function withApp(
 
 /** Waits until a source has seen so many registrations. */
 async function untilVersion(app: TestApp, source: string, version: number): Promise<void> {
-  const sources = new SourceClient(app.client);
+  const sources = new PatientSource(app.client);
   await until(`${source} is at version ${version}`, async () => {
     const described = await sources.describe(source).catch(() => undefined);
     return described?.memo?.version === version && !described.isPending;

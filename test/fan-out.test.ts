@@ -11,7 +11,6 @@ import proto from '@temporalio/proto';
 import { connectWithoutRetry, createDispatcher } from '../dispatch/dispatcher.ts';
 import { Lanes } from '../dispatch/lanes.ts';
 import { sideBySide } from '../dispatch/side-by-side.ts';
-import { SourceClient } from '../dispatch/source-client.ts';
 import { FAN_OUT_MAX } from '../dispatch/source-dispatcher.ts';
 import type { Event } from '../events/event.ts';
 import {
@@ -24,8 +23,8 @@ import {
   type TestServer,
 } from './harness.ts';
 import { farFrom } from './far.ts';
-import { patiently } from './filling.ts';
 import { SIGNALS_PER_RUN } from '../workflows/source-run.ts';
+import { PatientSource } from './patient-source.ts';
 import { untilShown } from './rounds.ts';
 import { historyOf, NO_WARM_UP, untilNextRun, warmUp } from './observe.ts';
 
@@ -121,7 +120,7 @@ describe('An event', { timeout: 900_000 }, () => {
 
   test('D17: reaches the one of 10000 on a source that holds more than a next run could be given: it continues as new all the same', async () => {
     const source = 'continuing';
-    const client = new SourceClient(app.client);
+    const client = new PatientSource(app.client);
     const listener = await startListening(source, NO_WARM_UP);
     await fill(source, 9_999);
     const { runId } = (await client.describe(source)) ?? {};
@@ -225,14 +224,14 @@ async function startListening(source: string, filter: string): Promise<WorkflowH
 
 /** Registers subscriptions of workflows that are not there, each to a key of its own. */
 async function fill(source: string, subscriptions: number): Promise<void> {
-  const client = new SourceClient(app.client);
+  const client = new PatientSource(app.client);
   for (let done = 0; done < subscriptions; done += BATCH) {
     const registrations = Array.from({ length: Math.min(BATCH, subscriptions - done) }, () => {
       const id = randomUUID();
       const filter = `data.body.json.key == '${id}'`;
       return { id, filter, workflowId: `nobody-${id}`, firstRunId: id };
     });
-    await patiently(() => client.register(source, { registrations }));
+    await client.register(source, { registrations });
   }
   await until(`${source} holds ${subscriptions}`, async () => {
     const { memo } = (await client.describe(source).catch(() => undefined)) ?? {};

@@ -317,6 +317,7 @@ function newInbox(): Inbox {
   return new Inbox({
     isSingle: true,
     isAlone: true,
+    isInScope: false,
     wake: () => true,
     rest: () => Promise.resolve(),
   });

@@ -9,7 +9,6 @@ import type { WorkflowHandle } from '@temporalio/client';
 
 import type { Progress } from '../activities/backlog.ts';
 import { sideBySide } from '../dispatch/side-by-side.ts';
-import { SourceClient } from '../dispatch/source-client.ts';
 import { FAN_OUT_MAX } from '../dispatch/source-dispatcher.ts';
 import { readSubscriptions } from '../dispatch/source-reading.ts';
 import { webhook } from '../ingress/sources/webhook.ts';
@@ -18,6 +17,7 @@ import { sourceWorkflowId } from '../workflows/messages.ts';
 import { farFrom } from './far.ts';
 import { postUntilAccepted, startProcess, startServer, until, type TestServer } from './harness.ts';
 import { count, historyOf, signalsTo } from './observe.ts';
+import { PatientSource } from './patient-source.ts';
 import { resultOf } from './received.ts';
 import type { Received } from './workflows/listening.ts';
 
@@ -51,7 +51,7 @@ describe('An event for very many', { timeout: 600_000 }, () => {
       const handles = await startMasses();
       await startOne('listen', { subscriptions: [['aside', '']], count: 1_000_000 }, 'aside');
       await untilHeld('aside', 1);
-      const source = new SourceClient(server.client);
+      const source = new PatientSource(server.client);
       const { subscriptions } = await readSubscriptions(source, 'masses');
       const places = [...subscriptions].toSorted((one, other) => one.seq - other.seq);
       const last = handles.get(places.at(-1)?.workflowId ?? '');
@@ -134,7 +134,7 @@ async function startMasses(): Promise<Map<string, WorkflowHandle>> {
 }
 
 async function untilHeld(source: string, size: number): Promise<void> {
-  const client = new SourceClient(server.client);
+  const client = new PatientSource(server.client);
   await until(`${source} holds ${size} subscriptions`, async () => {
     const described = await client.describe(source).catch(() => undefined);
     // About so many: a registration that was sent again counts twice where the first is in a segment.

@@ -27,6 +27,9 @@ const SENDERS = 50;
 /** Every so many events, a sender sends one again. */
 const REPEATED_EVERY = 20;
 
+/** A run with a longer history has so much unread that its senders wait. */
+const HISTORY_EVENTS_MAX = 5_000;
+
 /** Events are taken by two subscriptions, each of which gets every one. */
 const PER_RUN = 1_600;
 
@@ -52,7 +55,7 @@ describe('A workflow that continues as new', { timeout: 900_000 }, () => {
     const handle = await app.start('endure', input);
     const { subscribed } = await untilSubscribed(handle, 2);
     const startedAt = performance.now();
-    await Promise.all(Array.from({ length: SENDERS }, (_, sender) => send(sender)));
+    await Promise.all(Array.from({ length: SENDERS }, (_, sender) => send(handle, sender)));
     const tookMs = performance.now() - startedAt;
     const { ids, taken, expected, wrong } = await resultOf<EndureState>(handle);
     t.diagnostic(`${EVENTS} events were accepted in ${(tookMs / 1_000).toFixed(1)} s`);
@@ -89,12 +92,17 @@ describe('A workflow that continues as new', { timeout: 900_000 }, () => {
   });
 });
 
-/** Sends its events in order, and some of them once more. */
-async function send(sender: number): Promise<void> {
+/** Sends its events in order, and some of them once more, as fast as the workflow takes them. */
+async function send(handle: WorkflowHandle, sender: number): Promise<void> {
   for (let number = 0; number < EVENTS / SENDERS; number += 1) {
     const event = { source: 'many', id: `${sender}/${number}`, body: { sender, number } };
     await postUntilAccepted([app.ingress.url], event);
-    if (number % REPEATED_EVERY === 0) await postUntilAccepted([app.ingress.url], event);
+    if (number % REPEATED_EVERY !== 0) continue;
+    await postUntilAccepted([app.ingress.url], event);
+    // At 8,000 signals a run would take no more, and lose what comes until the next one begins.
+    await until('the workflow keeps up', async () => {
+      return (await handle.describe()).historyLength < HISTORY_EVENTS_MAX;
+    });
   }
 }
 

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe, test, type TestContext } from 'node:test';
+
+import type { WorkflowHandle } from '@temporalio/client';
 
 import {
   post,
@@ -13,13 +15,20 @@ import {
   type TestApp,
   type TestServer,
 } from './harness.ts';
-import { leaveAlone, untilDispatched, untilKnown } from './observe.ts';
+import { leaveAlone, signalsTo, untilDispatched, untilKnown } from './observe.ts';
+import { patiently, PatientSource } from './patient-source.ts';
 import { receivedBy, resultOf, startCollecting } from './received.ts';
 import { startRestartableServer } from './restartable.ts';
 import { untilShown } from './rounds.ts';
 
-/** How long it may take to accept an event. */
+/** How long it may take to accept an event, on a machine that has time for it. */
 const ACCEPT_MS_MAX = 1_000;
+
+/** ... which makes so many calls to Temporal, one after the other, or less. */
+const CALLS = 6;
+
+/** How many bare calls are made at once, to tell how long one takes on this machine just now. */
+const BARE_CALLS = 30;
 
 /** How long after an outage an ingress may take to reach Temporal again. */
 const BACK_MS_MAX = 5_000;
@@ -34,8 +43,8 @@ describe('While there is no worker', () => {
   });
   after(() => server.stop());
 
-  test('events are accepted in under a second and arrive in order when it is back, for those who had subscribed', async () => {
-    await untilInTime(server, async ({ app, source, sender }) => {
+  test('events are accepted in under a second and arrive in order when it is back, for those who had subscribed', async (context) => {
+    await untilInTime({ server, context }, async ({ app, source, sender }) => {
       const all = await startCollecting(app, [[source, '']]);
       const even = await startCollecting(app, [[source, 'data.body.json.even']]);
       const ended = await startCollecting(app, [[source, '']]);
@@ -61,8 +70,38 @@ describe('While there is no worker', () => {
     });
   });
 
-  test('events that come together are accepted in under a second, also by an ingress that starts then', async () => {
-    await untilInTime(server, async ({ app, source, sender }) => {
+  test('each goes to those whose subscription the source had heard of when it came', async (context) => {
+    await untilInTime({ server, context }, async ({ app, source, sender }) => {
+      const staying = await startCollecting(app, [[source, '']]);
+      const leaving = await startCollecting(app, [[source, '']]);
+      const joining = await app.start('collect', { subscriptions: [[source, 'false']] });
+      await untilSubscribed(joining, 1);
+      const { subscribed: left } = await untilSubscribed(leaving, 1);
+      await leaveAlone(app, source);
+      const sources = new PatientSource(app.client);
+      const ids = ['before it joined', 'before it left', 'after it left'];
+      const [one = '', other = '', last = ''] = ids;
+      const queued = [await sender.post({ id: one, body: {} })];
+      const { workflowId, firstExecutionRunId: firstRunId } = joining;
+      const joined = { id: randomUUID(), filter: '', workflowId, firstRunId };
+      await sources.register(source, { registrations: [joined] });
+      queued.push(await sender.post({ id: other, body: {} }));
+      await sources.unregister(source, left);
+      queued.push(await sender.post({ id: last, body: {} }));
+      assert.ok(queued.every((posted) => posted.queued));
+      await app.startWorker();
+      assert.equal((await app.post(source, {}, 'end')).status, 202);
+      assert.deepEqual(await receivedBy(staying), ids);
+      await untilDispatched(app, source);
+      assert.deepEqual(await sentTo(joining), [other, last, 'end']);
+      // What came before it left would find nobody who wants it any more.
+      assert.deepEqual(await sentTo(leaving), []);
+      return true;
+    });
+  });
+
+  test('events that come together are accepted in under a second, also by an ingress that starts then', async (context) => {
+    await untilInTime({ server, context }, async ({ app, source, sender }) => {
       const collecting = await startCollecting(app, [[source, '']]);
       await app.stopWorker();
       const ids = Array.from({ length: 30 }, () => randomUUID());
@@ -85,8 +124,8 @@ describe('While there is no worker', () => {
     });
   });
 
-  test('workflows that wait are signalled at once if nothing is in the way', async () => {
-    await untilInTime(server, async ({ app, source, sender }) => {
+  test('workflows that wait are signalled at once if nothing is in the way', async (context) => {
+    await untilInTime({ server, context }, async ({ app, source, sender }) => {
       const collecting = await startCollecting(app, [[source, '']]);
       await app.post(source, {}, 'warm');
       await untilDispatched(app, source);
@@ -100,10 +139,10 @@ describe('While there is no worker', () => {
     });
   });
 
-  test('triggers start once, and an event that comes twice arrives once', async () => {
+  test('triggers start once, and an event that comes twice arrives once', async (context) => {
     const trigger = { filter: 'data.body.json.start', workflow: 'returnEvent' };
     await untilInTime(
-      server,
+      { server, context },
       async ({ app, source, sender }) => {
         const collecting = await startCollecting(app, [[source, '']]);
         await leaveAlone(app, source);
@@ -160,6 +199,11 @@ describe('While Temporal is away', () => {
   });
 });
 
+/** The ids of the events that it was sent, whatever has become of its subscriptions. */
+async function sentTo(handle: WorkflowHandle): Promise<string[]> {
+  return (await signalsTo(handle)).flatMap(({ ids }) => ids);
+}
+
 /** Posts it some times, while there is no Temporal to take it. */
 async function assertRefused(app: TestApp, id: string): Promise<void> {
   const request = { method: 'POST', body: '{}', headers: { 'idempotency-key': id } };
@@ -179,20 +223,24 @@ interface Round {
 
 /**
  * Makes rounds until one has shown what it is for and all that it posted was accepted in time,
- * which a busy machine does not do in every round.
+ * which a busy machine does not do in every round: in under a second, beside what the calls to
+ * Temporal take that it needs.
  */
 async function untilInTime(
-  server: TestServer,
+  { server, context }: { readonly server: TestServer; readonly context: TestContext },
   round: (round: Round) => Promise<boolean>,
   trigger?: { readonly filter: string; readonly workflow: string },
 ): Promise<void> {
-  await untilShown(`it was shown, and all accepted within ${ACCEPT_MS_MAX} ms`, async () => {
+  await untilShown('it was shown, and all accepted in time', async () => {
     const source = `away-${randomUUID()}`;
     const triggers = trigger ? [{ ...trigger, name: `starting-${source}`, source }] : [];
     const app = await startUncached(server, { sources: [source], triggers });
     const sender = new Sender(app, source);
     try {
-      return (await round({ app, source, sender })) && sender.isInTime;
+      const isShown = await round({ app, source, sender });
+      const limitMs = ACCEPT_MS_MAX + CALLS * (await timeBare(app));
+      context.diagnostic(`all were accepted within ${sender.slowestMs} ms, of ${limitMs} ms`);
+      return isShown && sender.slowestMs < limitMs;
     } finally {
       await app.stop();
     }
@@ -205,11 +253,26 @@ interface Posting {
   readonly url?: string;
 }
 
-/** Posts to a source, and knows whether each of its events was accepted in time. */
+/** How long the slowest of many bare signals takes, in milliseconds. */
+async function timeBare(app: TestApp): Promise<number> {
+  const nobody = `nobody-${randomUUID()}`;
+  const handle = await app.client.workflow.start('nobody', {
+    workflowId: nobody,
+    taskQueue: nobody,
+  });
+  const tookMs = Array.from({ length: BARE_CALLS }, async () => {
+    const startedAt = performance.now();
+    await patiently(() => handle.signal('bare'));
+    return performance.now() - startedAt;
+  });
+  return Math.round(Math.max(...(await Promise.all(tookMs))));
+}
+
+/** Posts to a source, and knows how long it took until each of its events was accepted. */
 class Sender {
   readonly #app: TestApp;
   readonly #source: string;
-  isInTime = true;
+  slowestMs = 0;
 
   constructor(app: TestApp, source: string) {
     this.#app = app;
@@ -221,7 +284,8 @@ class Sender {
     const startedAt = performance.now();
     const posted = await post(url, event);
     const isAccepted = posted.status === 202;
-    if (!isAccepted || performance.now() - startedAt >= ACCEPT_MS_MAX) this.isInTime = false;
+    const tookMs = isAccepted ? Math.round(performance.now() - startedAt) : Infinity;
+    this.slowestMs = Math.max(this.slowestMs, tookMs);
     // One that is told to come back does, so that all arrive in every round.
     return isAccepted ? posted : postUntilAccepted([url], event);
   }

@@ -7,7 +7,7 @@ import type { Client, WorkflowHandle } from '@temporalio/client';
 import { tsToMs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
 
-import { SourceClient, type SourceDescription } from '../dispatch/source-client.ts';
+import type { SourceClient, SourceDescription } from '../dispatch/source-client.ts';
 import type { Subscription } from '../events/subscription.ts';
 import {
   changesQuery,
@@ -18,9 +18,23 @@ import {
 } from '../workflows/messages.ts';
 import type { SourceInput } from '../workflows/source-records.ts';
 import { postUntilAccepted, until, UNTIL_MS_MAX, type Posted, type TestApp } from './harness.ts';
+import { PatientSource } from './patient-source.ts';
 import { goOnSignal } from './workflows/stage.ts';
 
 const { EventType } = proto.temporal.api.enums.v1;
+
+/**
+ * Does it once for each key: a task that is executed again asks for it again, by which time the
+ * subscription that it was to come before has long been made.
+ */
+export function oncePerKey<T>(act: (key: string) => Promise<T>): (key: string) => Promise<T> {
+  const done = new Map<string, Promise<T>>();
+  return (key) => {
+    const doing = done.get(key) ?? act(key);
+    done.set(key, doing);
+    return doing;
+  };
+}
 
 /** Tells a workflow that waits for it to go on. */
 export function goOn(handle: WorkflowHandle): Promise<void> {
@@ -87,7 +101,7 @@ async function untilIdle(app: TestApp, source: string): Promise<void> {
 /** Stops the worker, and leaves something in the source that nobody is there to take up. */
 export async function leaveAlone(app: TestApp, source: string): Promise<void> {
   await app.stopWorker();
-  await new SourceClient(app.client).unregister(source, [randomUUID()]);
+  await new PatientSource(app.client).unregister(source, [randomUUID()]);
 }
 
 export interface InOneTask {

@@ -1,6 +1,11 @@
 // What a workflow that collects events has collected.
 
-import { ServiceError, WorkflowNotFoundError, type WorkflowHandle } from '@temporalio/client';
+import {
+  ServiceError,
+  WorkflowFailedError,
+  WorkflowNotFoundError,
+  type WorkflowHandle,
+} from '@temporalio/client';
 
 import { until, UNTIL_MS_MAX, untilSubscribed, type TestApp } from './harness.ts';
 import type { Received } from './workflows/listening.ts';
@@ -28,6 +33,8 @@ export async function resultOf<T>(handle: WorkflowHandle): Promise<T> {
     } catch (error) {
       // It may not be there yet, nor the server.
       if (error instanceof WorkflowNotFoundError || error instanceof ServiceError) return undefined;
+      // A test that is red shows the message, and not what is behind it.
+      if (error instanceof WorkflowFailedError) error.message += `: ${error.cause?.message}`;
       throw error;
     }
   });

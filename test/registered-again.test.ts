@@ -10,7 +10,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { createBacklogActivities, type BacklogRequest } from '../activities/backlog.ts';
 import { LEAVE_MS } from '../dispatch/backlog.ts';
 import { Lanes } from '../dispatch/lanes.ts';
-import { SourceClient } from '../dispatch/source-client.ts';
+import type { SourceClient } from '../dispatch/source-client.ts';
 import type { Registration } from '../events/subscription.ts';
 import { sourceWorkflowId } from '../workflows/messages.ts';
 import {
@@ -22,6 +22,7 @@ import {
   type TestServer,
 } from './harness.ts';
 import { heldBy, untilKnown } from './observe.ts';
+import { PatientSource } from './patient-source.ts';
 import { receivedBy, startCollecting } from './received.ts';
 import { dispatcherWith, eventOf, troubled, UnregisteringSource } from './trouble.ts';
 
@@ -97,7 +98,7 @@ describe('A subscription that is registered again', { timeout: 300_000 }, () => 
   test('after it was suspended gets what is posted from then on, also with leave', async () => {
     const source = 'resumed';
     const collecting = await startCollecting(app, [[source, '']]);
-    const sources = new SourceClient(app.client);
+    const sources = new PatientSource(app.client);
     const dispatcher = dispatcherWith(app.client, source, {});
     try {
       const sent: string[] = [];
@@ -126,7 +127,7 @@ describe('A subscription that is registered again', { timeout: 300_000 }, () => 
   test('... or by way of the backlog, and nothing twice', async () => {
     const source = 'resumed-backlog';
     const collecting = await startCollecting(app, [[source, '']]);
-    const sources = new SourceClient(app.client);
+    const sources = new PatientSource(app.client);
     const put = async (id: string, tried: number): Promise<void> => {
       const event = eventOf(source, id);
       const stored = await sources.storeEvents([event]);

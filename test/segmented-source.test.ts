@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 
 import type { Client } from '@temporalio/client';
 
-import { SourceClient } from '../dispatch/source-client.ts';
+import type { SourceClient } from '../dispatch/source-client.ts';
 import { readSubscriptions } from '../dispatch/source-reading.ts';
 import {
   SEGMENT_WORKFLOW_TYPE,
@@ -25,6 +25,7 @@ import {
   type TestServer,
 } from './harness.ts';
 import { startLittleSource, untilDispatched } from './observe.ts';
+import { PatientSource } from './patient-source.ts';
 import { receivedBy, startCollecting } from './received.ts';
 
 describe('A source with segments', () => {
@@ -138,7 +139,7 @@ describe('A source with segments', () => {
       TEMPORAL_ADDRESS: server.address,
       NEXTEVENT_CONFIG: new URL('kill.config.ts', import.meta.url).pathname,
     };
-    const client = new SourceClient(server.client);
+    const client = new PatientSource(server.client);
     const filled: string[] = [];
     let worker = await startProcess('worker', env);
     try {
@@ -164,7 +165,7 @@ describe('A source with segments', () => {
   async function start(source: string, input: Partial<SourceInput> = {}) {
     await startLittleSource(server.client, source, input);
     const app = await startApp(server, { sources: [source] });
-    return { app, client: new SourceClient(app.client) };
+    return { app, client: new PatientSource(app.client) };
   }
 });
 
@@ -201,7 +202,7 @@ async function untilNoneIsLeft(client: Client, source: string): Promise<void> {
 
 async function areOnlyNamed(client: Client, source: string): Promise<boolean> {
   const query = `WorkflowType = '${SEGMENT_WORKFLOW_TYPE}' AND ExecutionStatus = 'Running'`;
-  const described = await new SourceClient(client).describe(source).catch(() => undefined);
+  const described = await new PatientSource(client).describe(source).catch(() => undefined);
   if (described === undefined) return false;
   let count = 0;
   for await (const { workflowId } of client.workflow.list({ query })) {

@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 
 import { createRegistrationActivities } from '../activities/registration.ts';
 import { HOT_BYTES_MAX, STATE_BYTES_MAX, StateSizes } from '../activities/state-sizes.ts';
-import { SourceClient } from '../dispatch/source-client.ts';
+import type { SourceClient } from '../dispatch/source-client.ts';
 import { UNINDEXED_COST_MAX } from '../events/filter-access.ts';
 import { FILTER_LENGTH_MAX } from '../events/filter.ts';
 import {
@@ -12,8 +12,8 @@ import {
   SOURCE_WORKFLOW_TYPE,
   sourceWorkflowId,
 } from '../workflows/messages.ts';
-import { patiently } from './filling.ts';
 import { startApp, startServer, until, untilSubscribed, type TestServer } from './harness.ts';
+import { patiently, PatientSource } from './patient-source.ts';
 
 /** How many registrations are in one signal: under the 2 MiB that a signal may have. */
 const REGISTRATIONS = 200;
@@ -41,7 +41,7 @@ test('a source with much on its way to segments has to be asked again', async ()
 test('... but not if somebody has terminated it: a registration starts it again', async () => {
   await startSource('ended', { stateBytes: HOT_BYTES_MAX, hotBytes: HOT_BYTES_MAX });
   await server.client.workflow.getHandle(sourceWorkflowId('ended')).terminate();
-  const client = new SourceClient(server.client);
+  const client = new PatientSource(server.client);
   const described = await client.describe('ended');
   assert.deepEqual([described?.isOpen, described?.isPending], [false, false]);
   await register('ended');
@@ -62,7 +62,7 @@ test('a source with as many filters as it can that no index serves takes others,
 test('... but not once more who has a place: an attempt may be made again', async () => {
   const app = await startApp(server, { sources: ['placed'] });
   try {
-    const client = new SourceClient(app.client);
+    const client = new PatientSource(app.client);
     const subscribing = () => requestFor('placed', SLOW_FILTER);
     const others = Array.from({ length: UNINDEXED_COST_MAX / SLOW_FILTER_COST - 1 }, subscribing);
     const filling = registering();
@@ -87,7 +87,7 @@ test('... but not once more who has a place: an attempt may be made again', asyn
 test('what filters cost that no index serves is counted', async () => {
   const app = await startApp(server, { sources: ['counting'] });
   try {
-    const client = new SourceClient(app.client);
+    const client = new PatientSource(app.client);
     for (const filter of ['data.amount > 10', "data.text.matches('a+')", "data.id == 'A-1'"]) {
       await register('counting', filter);
     }
@@ -104,11 +104,11 @@ test('what filters cost that no index serves is counted', async () => {
 test('who subscribes while a source moves what it holds gets what is posted after', async () => {
   const app = await startApp(server, { sources: ['moving'] });
   try {
-    const client = new SourceClient(app.client);
+    const client = new PatientSource(app.client);
     const batches = 8;
     for (let batch = 0; batch < batches; batch += 1) {
       const request = { registrations: registrations() };
-      await patiently(() => client.register('moving', request));
+      await client.register('moving', request);
     }
     const listener = await app.start('listen', { subscriptions: [['moving', '']], count: 1 });
     await untilSubscribed(listener, 1);
@@ -149,7 +149,7 @@ function register(source: string, filter = '') {
 }
 
 function registering() {
-  const client = new SourceClient(server.client);
+  const client = new PatientSource(server.client);
   return createRegistrationActivities({
     client,
     sizes: new StateSizes(client),

@@ -14,6 +14,7 @@ import { nextEvent } from 'nextevent/workflow';
 
 import { recordHistory, replayHistories } from '../testing/index.ts';
 import {
+  fetchAgain,
   progressOf,
   startApp,
   startServer,
@@ -562,7 +563,7 @@ describe('A subscription', { timeout: 900_000 }, () => {
 function startPatient(workflow: string, ...args: unknown[]): Promise<WorkflowHandle> {
   const workflowId = `${workflow}-${randomUUID()}`;
   const { taskQueue } = app;
-  const options = { workflowId, taskQueue, args, workflowTaskTimeout: '1 minute' } as const;
+  const options = { workflowId, taskQueue, args, workflowTaskTimeout: '2 minutes' } as const;
   return app.client.workflow.start(workflow, options);
 }
 
@@ -582,6 +583,7 @@ async function failureOf(handle: WorkflowHandle): Promise<WorkflowFailedError> {
 }
 
 async function postTo(path: string): Promise<Posted> {
-  const response = await fetch(`${app.ingress.url}/webhooks/${path}`, { method: 'POST' });
+  const request = { method: 'POST', headers: { 'idempotency-key': randomUUID() } };
+  const response = await fetchAgain(`${app.ingress.url}/webhooks/${path}`, request);
   return (await response.json()) as Posted;
 }

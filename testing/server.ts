@@ -4,13 +4,24 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
+import {
+  Client,
+  Connection,
+  defaultGrpcRetryOptions,
+  makeGrpcRetryInterceptor,
+  type ConnectionOptions,
+} from '@temporalio/client';
 import { loadClientConnectConfig, type ClientConnectConfig } from '@temporalio/envconfig';
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 
 import { NAMESPACE } from '../dev/temporal-ready.ts';
 import { startTemporal, type TemporalOptions, type TemporalServer } from '../dev/temporal.ts';
 import { findTemporal } from '../scripts/find-temporal.mjs';
+
+/** How often a call is made. */
+const ATTEMPTS_MAX = 10;
+
+const NO_NAMESPACE = /^Namespace .* is not found/;
 
 /** A Temporal server, and the connections of a test to it. */
 export interface TestServer extends AsyncDisposable {
@@ -58,7 +69,7 @@ export async function startOwnServer(
     const executable = await findTemporal();
     const dbFilename = join(directory, 'temporal.db');
     const temporal = await startTemporal({ executable, dbFilename, ui: false, ...options });
-    const server = await connect({ address: temporal.address }, NAMESPACE);
+    const server = await connect({ address: temporal.address }, NAMESPACE, [retrying()]);
     const stop = async (): Promise<void> => {
       await server.stop();
       await temporal.stop();
@@ -71,11 +82,29 @@ export async function startOwnServer(
   }
 }
 
+/**
+ * As the SDK repeats calls that fail, and those of which the server says for a moment, when it has very
+ * much to do, that there is no such namespace.
+ */
+function retrying(): ReturnType<typeof makeGrpcRetryInterceptor> {
+  const options = defaultGrpcRetryOptions();
+  return makeGrpcRetryInterceptor({
+    ...options,
+    retryableDecider: (attempt, status) =>
+      options.retryableDecider(attempt, status) ||
+      (attempt < ATTEMPTS_MAX && NO_NAMESPACE.test(status.details)),
+  });
+}
+
 async function connect(
   connectionOptions: ClientConnectConfig['connectionOptions'],
   namespace: string,
+  interceptors?: ConnectionOptions['interceptors'],
 ): Promise<TestServer> {
-  const connection = await Connection.connect(connectionOptions);
+  const connection = await Connection.connect({
+    ...connectionOptions,
+    ...(interceptors && { interceptors }),
+  });
   const nativeConnection = await NativeConnection.connect(connectionOptions);
   const stop = async (): Promise<void> => {
     await nativeConnection.close();

@@ -20,7 +20,7 @@ export interface ReadingActivities {
 }
 
 const { readInActivity } = proxyActivities<ReadingActivities>({
-  startToCloseTimeout: '10 seconds',
+  startToCloseTimeout: '1 minute',
   retry: { maximumAttempts: 1 },
 });
 

@@ -29,14 +29,14 @@ export interface SubscribingActivities {
 }
 
 const { askForEvent } = proxyActivities<SubscribingActivities>({
-  startToCloseTimeout: '10 seconds',
+  startToCloseTimeout: '1 minute',
   retry: { maximumAttempts: 1 },
 });
 const { untilHeard, nextAttempt } = proxyLocalActivities<SubscribingActivities>({
-  startToCloseTimeout: '10 seconds',
+  startToCloseTimeout: '1 minute',
 });
 // As long as the task has that it keeps open.
-const { hold } = proxyLocalActivities<SubscribingActivities>({ startToCloseTimeout: '1 minute' });
+const { hold } = proxyLocalActivities<SubscribingActivities>({ startToCloseTimeout: '2 minutes' });
 
 /** Ends one subscription, and itself at once: it still holds the other. */
 export async function endOneOfTwo(source: string): Promise<void> {

@@ -176,7 +176,7 @@ export async function cancelWhenTold(source: string): Promise<string[]> {
   await stage.untilTold(1);
   scope.cancel();
   const first = nameOf(await waiting);
-  const timeout = first === 'CancelledFailure' ? '20 seconds' : 0;
+  const timeout = first === 'CancelledFailure' ? '2 minutes' : 0;
   return [first, nameOf(await nextEvent(id, { timeout }))];
 }
 
