@@ -19,7 +19,10 @@ const bundles = makeFolder();
 
 // Ctrl-C reaches the tests too; what they have left is removed here.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
-const options = [`--test-concurrency=${FILES_AT_ONCE}`, `--test-reporter=${REPORTER}`];
+const options = [`--test-concurrency=${FILES_AT_ONCE}`];
+if (!given.some((option) => option.startsWith('--test-reporter'))) {
+  options.push(`--test-reporter=${REPORTER}`);
+}
 const child = spawn(
   process.execPath,
   ['--conditions=source', '--import', 'tsx', '--test', ...options, ...given],
