@@ -72,7 +72,7 @@ export async function startOwnServer(
     const server = await connect({ address: temporal.address }, NAMESPACE, [retrying()]);
     const stop = async (): Promise<void> => {
       await server.stop();
-      await temporal.stop();
+      await temporal.kill();
       await removeDirectory();
     };
     return { ...server, temporal, stop, [Symbol.asyncDispose]: stop };
