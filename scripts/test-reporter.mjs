@@ -1,6 +1,6 @@
-// What `npm test` prints. In a terminal, Node's report. Elsewhere a line for each file, what failed
-// with all that is known of it, and Node's closing lines: among thousands of tests that pass, one
-// that fails is hard to find, or is cut off. `--test-reporter=tap` prints everything.
+// What `npm test` prints. In a terminal, Node's report. Elsewhere a line for each file, what failed,
+// and Node's closing lines with what failed once more before them: among thousands of tests that
+// pass, one that fails is hard to find, or is cut off. `--test-reporter=tap` prints everything.
 
 import { relative } from 'node:path';
 import { spec } from 'node:test/reporters';
@@ -20,12 +20,14 @@ async function* brief(events) {
       const output = `${outputs.get(data.file) ?? ''}${data.message.trimEnd()}\n`;
       outputs.set(data.file, output.slice(-OUTPUT_CHARACTERS));
     } else if (isResult(event)) {
-      if (data.nesting === 0 && data.file !== current.name) {
+      if (data.file !== current.name) {
         yield* describeFile(current);
         current = newFile(data.file);
       }
       addTo(current, event);
-      if (isFailure(event)) failures.push(data);
+      if (!isFailure(event)) continue;
+      failures.push(data);
+      yield describeFailure(data);
     } else if (isClosing(event)) {
       yield* describeFile(current);
       current = newFile();
@@ -75,14 +77,15 @@ function* describeFile({ name, tests, failed, milliseconds }) {
 }
 
 function* describeFailures(failures, outputs) {
-  for (const { name, file, line, details } of failures) {
-    const text = [`not ok: ${name} (${file}:${line})`, ...reasonsOf(details.error)].join('\n');
-    yield comment(text);
-  }
+  yield* failures.map(describeFailure);
   for (const file of new Set(failures.map((failure) => failure.file))) {
     const output = outputs.get(file);
     if (output) yield comment(`what ${relative(process.cwd(), file)} has written:\n${output}`);
   }
+}
+
+function describeFailure({ name, file, line, details }) {
+  return comment([`not ok: ${name} (${file}:${line})`, ...reasonsOf(details.error)].join('\n'));
 }
 
 function comment(text) {
