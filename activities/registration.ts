@@ -27,6 +27,8 @@ export interface Registered {
   readonly isSearchable?: boolean;
   /** The workflow hands events over one at a time; `true`: those for which somebody waits. Older ones do not. */
   readonly inTurn?: boolean | 'everyone';
+  /** Results of local activities have their turn, too, and what is given at once can be taken back. */
+  readonly settle?: boolean;
 }
 
 type Held = Pick<RegistrationRequest, 'id' | 'source' | 'resolved'>;
@@ -51,7 +53,8 @@ export function createRegistrationActivities(deps: RegistrationDeps) {
       await admit(sizes, request, { source, registration });
       await client.register(source, { registrations: [registration] });
       // The subscription does not depend on it.
-      return { source, isSearchable: await isSearchable().catch(() => false), inTurn: 'everyone' };
+      const searchable = await isSearchable().catch(() => false);
+      return { source, isSearchable: searchable, inTurn: 'everyone', settle: true };
     },
 
     /** For a workflow whose sources may have dropped or suspended what it holds. */

@@ -318,6 +318,7 @@ function newInbox(): Inbox {
     isSingle: true,
     isAlone: true,
     isInScope: false,
+    isTired: false,
     wake: () => true,
     rest: () => Promise.resolve(),
   });

@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 
 import { startApp, startServer, until, type TestApp, type TestServer } from './harness.ts';
+import { goOn, historyOf } from './observe.ts';
 import { resultOf } from './received.ts';
 
 const WORKFLOWS = [
@@ -15,7 +16,11 @@ const WORKFLOWS = [
   'failToRespond',
   'respondWrongly',
   'respondToEach',
+  'respondAndReturn',
 ] as const;
+/** Of each, the events of one source go to one workflow. */
+const FED: readonly string[] = ['respondToEach', 'respondAndReturn'];
+
 type Workflow = (typeof WORKFLOWS)[number];
 
 /** Long enough for a loaded machine; no test waits for it. */
@@ -34,7 +39,7 @@ before(async () => {
         filter: '',
         workflow,
         respondMsMax: RESPOND_MS,
-        ...(workflow === 'respondToEach' && { workflowId: () => 'the one' }),
+        ...(FED.includes(workflow) && { workflowId: () => 'the one' }),
       })),
       { name: 'short', source: 'short', filter: '', workflow: 'respondLater', respondMsMax: 300 },
     ],
@@ -132,6 +137,21 @@ describe('The sender of an event', () => {
     assert.deepEqual(answers, [{ count: 1 }, { count: 2 }, { count: 3 }]);
     const last = await ask('respondToEach', { id: 'last', json: { key: 'last' } });
     assert.equal(await last.text(), 'bye');
+  });
+
+  test('gets its own answer from a workflow that returns before it has read the event', async () => {
+    const first = ask('respondAndReturn', { json: { key: 'first' } });
+    const handle = app.client.workflow.getHandle('respondAndReturn/the one');
+    await until('it is started', () => handle.describe().catch(() => undefined));
+    const others = ['second', 'third'].map((key) => ask('respondAndReturn', { json: { key } }));
+    await until('it is fed', async () => {
+      const events = (await historyOf(handle)).filter((event) => event.endsWith('_signaled'));
+      return events.length === 1 + others.length;
+    });
+    await goOn(handle);
+    const answers = await Promise.all([first, ...others]);
+    const texts = await Promise.all(answers.map((answer) => answer.text()));
+    assert.deepEqual(texts, ['first', 'second', 'third']);
   });
 });
 

@@ -156,6 +156,44 @@ describe('What one workflow task brings', () => {
   }
 
   test(
+    'is read once, if who reads it lets another one continue as new, and reads on',
+    { timeout: LOST_AFTER_MS },
+    async () => {
+      const handles = await startAll(
+        'readAndTell',
+        TURNS.map((turns) => ({ turns })),
+      );
+      await inOneTask(async () => {
+        for (const handle of handles) await bring(handle, ['one', 0], ['stop', 0], ['two', 0]);
+      });
+      for (const [turns, handle] of handles.entries()) {
+        assert.deepEqual(await handle.result(), ['one', 'two'], `after ${turns} turns`);
+      }
+    },
+  );
+
+  test(
+    'is read by the run that a handler has asked for, if the code ends in the same task',
+    { timeout: 3 * LOST_AFTER_MS },
+    async () => {
+      await untilShown('the code ended in the task that continued as new', async () => {
+        const [handle] = await startAll('endOrContinue', [{ timeoutMs: 8_000 }]);
+        assert.ok(handle);
+        await inOneTask(async () => {
+          await goOn(handle);
+          await bring(handle, ['one', 0]);
+          await until('the time is up', async () => (await kindsOf(handle)).includes('timer'));
+        });
+        const read = await handle.result();
+        const kinds = await kindsOf(handle);
+        if (kinds.indexOf('event') > kinds.indexOf('timer')) return false;
+        assert.deepEqual(read, ['one']);
+        return true;
+      });
+    },
+  );
+
+  test(
     'is read once, if a run begins with it for two readers, one of whom continues as new',
     { timeout: LOST_AFTER_MS },
     async () => {
@@ -219,9 +257,10 @@ async function inOneTask(meanwhile: () => Promise<void>): Promise<void> {
   }
 }
 
-/** What has come to a workflow, in order. */
-async function kindsOf(handle: Handle): Promise<readonly string[]> {
-  const { events = [] } = await handle.fetchHistory();
+/** What has come to the first run of a workflow, in order. */
+async function kindsOf({ workflowId, firstExecutionRunId }: Handle): Promise<readonly string[]> {
+  const run = app.client.workflow.getHandle(workflowId, firstExecutionRunId);
+  const { events = [] } = await run.fetchHistory();
   return (events ?? []).flatMap((event) => {
     if (event.timerFiredEventAttributes) return ['timer'];
     return event.workflowExecutionSignaledEventAttributes ? ['event'] : [];

@@ -15,8 +15,12 @@ import { isEvent, type Event } from '../events/event.ts';
 import { deriveArgument } from '../events/webhook-body.ts';
 import { InboxTooLargeError } from './errors.ts';
 import { TRIGGER_SUBSCRIPTION, type Inbox } from './inbox.ts';
+import { afterMicrotasks } from './microtasks.ts';
 import { releaseAll } from './registration.ts';
 import type { Responses } from './respond.ts';
+
+/** More than lie between a handler's continue-as-new and the command that it becomes. */
+const ASKING_MICROTASKS = 24;
 
 /** How many unread events a line of the log names. */
 const IDS_LOGGED_MAX = 20;
@@ -35,9 +39,11 @@ export function execute(
   const args = input.args.map(deriveArgument);
   return next({ ...input, args }).then(
     async (result) => {
+      if (inbox.closed && (await goesOnElsewhere())) return result;
       await releaseAll(inbox);
       const unread = takeTriggered(inbox);
       if (unread === undefined) return result;
+      responses.startedAgainBy(unread);
       try {
         return await continueAsNew<(event: Event) => Promise<unknown>>(unread);
       } catch (error) {
@@ -48,13 +54,22 @@ export function execute(
       }
     },
     async (error: unknown) => {
-      if (endsWorkflow(error)) {
+      if (endsWorkflow(error) && !(inbox.closed && (await goesOnElsewhere()))) {
         await releaseAll(inbox);
         logUnread(inbox);
       }
       throw error;
     },
   );
+}
+
+/**
+ * Whether a handler has continued as new before the code of the workflow ended: the next run has all then.
+ * A few microtasks lie between its asking and that.
+ */
+async function goesOnElsewhere(): Promise<boolean> {
+  await new Promise<void>((goOn) => afterMicrotasks(ASKING_MICROTASKS, goOn));
+  return getActivator().completed;
 }
 
 /** It ends the workflow at once: the sources hear of it from the next event that finds it gone. */

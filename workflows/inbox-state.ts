@@ -3,6 +3,7 @@
 import type { Event } from '../events/event.ts';
 import type { SubscriptionId } from '../events/subscription.ts';
 import type { ResponsesState } from './respond.ts';
+import type { TurnsBegun } from './turns.ts';
 
 /** A subscription that this workflow holds. */
 export interface HeldSubscription {
@@ -30,11 +31,9 @@ export function toEnded({ id, source, resolved }: HeldSubscription): Ended {
 }
 
 /** What crosses continue-as-new. */
-export interface InboxState {
+export interface InboxState extends TurnsBegun {
   /** No more events came: the run had taken all that it could. */
   readonly suspended?: true;
-  /** The run hands events over one at a time; `true`: those for which somebody waits. Older runs do not. */
-  readonly inTurn?: true | 'everyone';
   readonly position: number;
   readonly held: readonly HeldSubscription[];
   /** Ended, but their source may not have heard of it. */

@@ -22,7 +22,7 @@ import type { InboxState, Wish } from './inbox-state.ts';
 import type { EventBatch, HeldDescription } from './messages.ts';
 import { Places } from './places.ts';
 import { ShownSources } from './shown-sources.ts';
-import { Turns, type Going, type Turn } from './turns.ts';
+import { NEWEST_TURNS, Turns, type Going, type Turn } from './turns.ts';
 import { insert, merge, placeAll, type Placed, type Unread } from './unread.ts';
 import { Waiters, type Waiter } from './waiters.ts';
 
@@ -130,8 +130,8 @@ export class Inbox {
   }
 
   /** It is registered with this source. */
-  registered(id: SubscriptionId, { source, isSearchable, inTurn }: Registered): void {
-    if (inTurn) this.turns.begin(inTurn);
+  registered(id: SubscriptionId, { source, isSearchable, ...turns }: Registered): void {
+    this.turns.begin(turns);
     this.#unregistered.delete(id);
     const held = this.#held.get(id);
     if (held === undefined || source === undefined) return;
@@ -264,7 +264,7 @@ export class Inbox {
     return {
       // What is not registered again yet, the next run has to register.
       ...((this.#suspended || this.#registering) && { suspended: true as const }),
-      inTurn: 'everyone',
+      ...NEWEST_TURNS,
       position: this.#position,
       held,
       releasing: [...this.releasing, ...this.held.filter((one) => !isRegistered(one)).map(toEnded)],
@@ -281,7 +281,7 @@ export class Inbox {
     const idAt = (index: number): SubscriptionId | readonly [] =>
       index === TRIGGER_INDEX ? TRIGGER_SUBSCRIPTION : (state.held[index]?.id ?? []);
     this.#suspended = state.suspended === true;
-    if (state.inTurn) this.turns.begin(state.inTurn);
+    this.turns.begin(state);
     this.#position = state.position;
     for (const held of state.held) this.#held.set(held.id, held);
     for (const ended of state.releasing) {

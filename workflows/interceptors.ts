@@ -23,7 +23,7 @@ import {
   type WorkflowInternalsInterceptor,
   type WorkflowOutboundCallsInterceptor,
 } from '@temporalio/workflow';
-
+import { getActivator } from '@temporalio/workflow/lib/global-attributes.js';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 
 import { setCurrentInbox, setCurrentResponses } from './current-inbox.ts';
@@ -38,7 +38,7 @@ import { onReset } from './reset.ts';
 import { Responses } from './respond.ts';
 import { isRunFull } from './run-limits.ts';
 import { TaskGuard } from './task-guard.ts';
-import { Task } from './task.ts';
+import { splitJobs, Task } from './task.ts';
 
 /** The header in which a run leaves its inbox to the next. */
 const INBOX_HEADER = 'nextevent-inbox';
@@ -131,7 +131,8 @@ function carryOver(
   });
   return {
     activate(input, next) {
-      const jobs = input.activation.jobs ?? [];
+      const all = input.activation.jobs ?? [];
+      const { jobs, results } = inbox.turns.settle ? splitJobs(all) : { jobs: all, results: [] };
       task.begin(jobs);
       const carried = jobs[0]?.initializeWorkflow?.headers?.[INBOX_HEADER];
       if (carried) {
@@ -139,9 +140,13 @@ function carryOver(
         inbox.restore(state);
         if (state.responses) responses.restore(state.responses);
       }
+      const given = results.length === 0 ? input.activation : { ...input.activation, jobs };
       const isLookedAt = jobs.some((job) => job.queryWorkflow?.queryType === METADATA_QUERY);
-      if (isLookedAt) withDetails(inbox, () => next(input));
-      else next(input);
+      if (isLookedAt) withDetails(inbox, () => next({ ...input, activation: given }));
+      else next({ ...input, activation: given });
+      for (const result of results) {
+        inbox.turns.queueResult(() => getActivator().resolveActivity(result));
+      }
       if (!isReset) return;
       isReset = false;
       registerAgain(inbox);

@@ -7,7 +7,7 @@ import { condition, setHandler } from '@temporalio/workflow';
 import { HandlerUnfinishedPolicy } from '@temporalio/common';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 
-import { isEvent } from '../events/event.ts';
+import { isEvent, type Event } from '../events/event.ts';
 import { whyNotSendable } from '../events/sendable-response.ts';
 import { InvalidArgumentError } from './errors.ts';
 import { responseQuery, responseUpdate, type HttpResponse } from './messages.ts';
@@ -58,6 +58,11 @@ export class Responses {
 
   startedBy(args: readonly unknown[]): void {
     this.#startedBy ??= args.find(isEvent)?.id;
+  }
+
+  /** The workflow returned while this was unread. */
+  startedAgainBy({ id }: Event): void {
+    this.#startedBy = id;
   }
 
   /** @throws InvalidArgumentError */

@@ -15,7 +15,7 @@ import { mintSubscriptionId, register, release } from './registration.ts';
 import { checkResponse } from './respond.ts';
 import { isRunFull } from './run-limits.ts';
 import { showSources } from './search-attribute.ts';
-import { beginTurns, overflow, wait, type Wait } from './wait.ts';
+import { beginTurns, overflow, settle, wait, type Wait } from './wait.ts';
 
 export type { Event } from '../events/event.ts';
 export { spanContextOf, type EventSpanContext } from '../events/trace-context.ts';
@@ -150,9 +150,11 @@ export async function nextEvent<T = unknown>(
   const taken = inbox.take(ids);
   if (taken === undefined && inbox.suspended) throw overflow();
   const waits = taken === undefined ? timeoutMs !== 0 : !inbox.turns.areOver;
-  const event = waits ? await wait(inbox, { ...wanted, taken }) : taken;
+  let event = taken;
+  if (waits) event = await wait(inbox, { ...wanted, taken });
+  else if (taken && inbox.turns.settle) event = await settle(inbox, wanted, taken);
+  else if (taken && inbox.turns.isForEveryone) inbox.turns.handOver();
   if (event === undefined) return undefined;
-  if (!waits && inbox.turns.isForEveryone) inbox.turns.handOver();
   inbox.read(event);
   return deriveEvent(event) as Event<T>;
 }

@@ -16,6 +16,18 @@ const OLD_RESTS_PER_TASK_MAX = 2_000;
 /** As much of a job of an activation as tells what it is. */
 interface Job {
   readonly signalWorkflow?: { readonly signalName?: string | null } | null;
+  readonly resolveActivity?: { readonly isLocal?: boolean | null } | null;
+}
+
+/**
+ * What local activities have given, if it is to wait for all else that a workflow task begins with. When a
+ * history is replayed it comes together with that; when the history was made it came by itself.
+ */
+export function splitJobs<J extends Job>(all: J[]) {
+  const jobs = all.filter(({ resolveActivity: job }) => !job?.isLocal);
+  if (jobs.length === 0) return { jobs: all, results: [] };
+  const results = all.flatMap(({ resolveActivity: job }) => (job?.isLocal ? [job] : []));
+  return { jobs, results };
 }
 
 export class Task implements Going {
@@ -48,6 +60,10 @@ export class Task implements Going {
   get isInScope(): boolean {
     const { parent, cancellable } = CancellationScope.current();
     return parent !== undefined && cancellable && patched('in-turn-in-scopes');
+  }
+
+  get isTired(): boolean {
+    return this.#rests >= RESTS_PER_TASK_MAX;
   }
 
   wake(): boolean {

@@ -11,10 +11,19 @@
 // on with the first, has to be able to leave the others. But to wait takes milliseconds, in which the
 // SDK looks at all conditions. So code that has had its turn, and asks for one event after the other,
 // gets them at once; but not in a scope that can be cancelled, where what is asked for may be taken back:
-// it may be in a race with something that has come to pass long before.
+// it may be in a race with something that has come to pass long before. And what it has woken itself, by
+// a promise that it has resolved, goes on before it does.
+//
+// What a local activity gives comes by itself at first, and on a replay together with what its workflow
+// task began with: so it has its turn when all that this has woken has come to rest, events and all.
 
+import type { Registered } from '../activities/registration.ts';
 import type { Event } from '../events/event.ts';
+import { afterMicrotasks } from './microtasks.ts';
 import type { Waiter } from './waiters.ts';
+
+/** More than lie between a promise and the code of users' own functions that waits for it. */
+const MICROTASKS = 24;
 
 /** What goes on in the workflow task. */
 export interface Going {
@@ -31,6 +40,8 @@ export interface Going {
    * if it may end the task, in the next one.
    */
   rest(endsTask: boolean): Promise<void>;
+  /** Whether it has been waited for too often. */
+  readonly isTired: boolean;
 }
 
 /**
@@ -38,6 +49,12 @@ export interface Going {
  * them, in the order of asking; who finds one waits for a turn only while other code is known to go on.
  */
 export type TurnsFor = 'everyone' | true;
+
+/** What is on record of how a run hands events over. */
+export type TurnsBegun = Pick<Registered, 'inTurn' | 'settle'>;
+
+/** As this version does it. */
+export const NEWEST_TURNS = { inTurn: 'everyone', settle: true } as const;
 
 export interface Turn {
   event: Event;
@@ -48,7 +65,9 @@ export class Turns {
   readonly #going: Going;
   readonly #positionOf: (event: Event) => number;
   readonly #waiting: Turn[] = [];
+  readonly #results: Array<() => void> = [];
   #for: TurnsFor | undefined;
+  #settle = false;
   #isTaking = false;
   #isHandingOver = false;
 
@@ -68,8 +87,14 @@ export class Turns {
     return this.#for !== undefined;
   }
 
-  begin(whom: TurnsFor): void {
-    if (this.#for !== 'everyone') this.#for = whom;
+  begin({ inTurn, settle = false }: TurnsBegun): void {
+    if (inTurn && this.#for !== 'everyone') this.#for = inTurn;
+    this.#settle ||= settle;
+  }
+
+  /** In the histories of older code, results come with all else, and what is given at once is gone. */
+  get settle(): boolean {
+    return this.#settle;
   }
 
   get isForEveryone(): boolean {
@@ -90,9 +115,21 @@ export class Turns {
     return this.#for === undefined || (this.#going.isSingle && this.#waiting.length === 0);
   }
 
+  /** Gives code an event that is there, unless it is taken back by code that it has woken itself. */
+  give(reader: Waiter, event: Event): void {
+    const turn: Turn = { event, reader };
+    this.#waiting.push(turn);
+    afterMicrotasks(MICROTASKS, () => {
+      const at = this.#waiting.indexOf(turn);
+      if (at === -1) return;
+      this.#waiting.splice(at, 1);
+      reader.goOn(turn.event);
+    });
+  }
+
   /**
-   * Code was given an event at once. Until it goes on with that, nobody else is: not the code itself
-   * either, if it asks for another one first.
+   * In the histories of older code. Code was given an event at once. Until it goes on with that, nobody
+   * else is: not the code itself either, if it asks for another one first.
    */
   handOver(): void {
     this.#isHandingOver = true;
@@ -110,6 +147,12 @@ export class Turns {
   /** Lets the reader go on with the event when its turn has come. */
   queue(reader: Waiter, event: Event): void {
     this.#waiting.push({ event, reader });
+    if (!this.#isTaking) void this.#take();
+  }
+
+  /** Lets code go on with something else when all events have had their turn. */
+  queueResult(goOn: () => void): void {
+    this.#results.push(goOn);
     if (!this.#isTaking) void this.#take();
   }
 
@@ -144,12 +187,27 @@ export class Turns {
 
   async #take(): Promise<void> {
     this.#isTaking = true;
-    while (this.#waiting.length > 0) {
-      await this.#going.rest(this.isForEveryone);
-      const [turn] = this.#waiting.splice(this.#next(), 1);
-      this.#going.wake();
-      turn?.reader.goOn(turn.event);
+    while (this.#waiting.length > 0 || this.#results.length > 0) {
+      const { isTired } = this.#going;
+      const rested = this.#going.rest(this.isForEveryone);
+      if (isTired) this.#goOnWithResults();
+      await rested;
+      if (this.#waiting.length === 0) this.#goOnWithResults();
+      else this.#handOn(this.#next());
     }
     this.#isTaking = false;
+  }
+
+  #handOn(at: number): void {
+    const [turn] = this.#waiting.splice(at, 1);
+    this.#going.wake();
+    turn?.reader.goOn(turn.event);
+  }
+
+  #goOnWithResults(): void {
+    for (const goOn of this.#results.splice(0)) {
+      this.#going.wake();
+      goOn();
+    }
   }
 }

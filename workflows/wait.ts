@@ -7,6 +7,8 @@ import type { Event } from '../events/event.ts';
 import type { SubscriptionId } from '../events/subscription.ts';
 import { SubscriptionOverflowError, UnknownSubscriptionError } from './errors.ts';
 import type { Inbox } from './inbox.ts';
+import { NEWEST_TURNS } from './turns.ts';
+import type { Because, Waiter } from './waiters.ts';
 
 /** Longest summary of a timer, in characters; the server takes 400 bytes. */
 const SUMMARY_LENGTH_MAX = 200;
@@ -26,8 +28,9 @@ export interface Wait {
  */
 export function beginTurns(inbox: Inbox): void {
   if (inbox.turns.haveBegun) return;
-  if (patched('all-in-turn')) inbox.turns.begin('everyone');
-  else if (patched('in-turn')) inbox.turns.begin(true);
+  if (patched('settled-in-turn')) inbox.turns.begin(NEWEST_TURNS);
+  else if (patched('all-in-turn')) inbox.turns.begin({ inTurn: 'everyone' });
+  else if (patched('in-turn')) inbox.turns.begin({ inTurn: true });
 }
 
 /** Waits for an event, unless the run ends first: then the event is for the next one. */
@@ -37,6 +40,14 @@ export async function wait(inbox: Inbox, wanted: Wait): Promise<Event | undefine
   inbox.giveBack(event);
   // Nothing comes any more, unless it can not continue as new.
   return wait(inbox, { ids: wanted.ids, timeoutMs: undefined, timeout: undefined });
+}
+
+/** Takes an event that is there without waiting for a turn: it is for the next run if this one ends. */
+export function settle(inbox: Inbox, { ids }: Wait, taken: Event): Promise<Event> {
+  return new Promise((goOn, reject) => {
+    const abandon: Waiter['abandon'] = (because) => reject(abandonment(because));
+    inbox.turns.give({ ids, goOn, abandon, stop() {} }, taken);
+  });
 }
 
 /** Waits in a scope of its own, so that nothing outlives the wait. */
@@ -51,9 +62,9 @@ function untilGoingOn(inbox: Inbox, wanted: Wait): Promise<Event | undefined> {
           ids,
           stop: () => timer.cancel(),
           goOn: resolve,
-          abandon(because: 'unsubscribed' | 'suspended') {
+          abandon(because: Because) {
             timer.cancel();
-            reject(because === 'suspended' ? overflow() : unsubscribed());
+            reject(abandonment(because));
           },
         };
         if (taken === undefined) inbox.wait(waiter);
@@ -82,7 +93,8 @@ function toSummary(inbox: Inbox, { ids, timeout }: Wait): string {
   return `nextEvent ${sources} or ${time}`.slice(0, SUMMARY_LENGTH_MAX);
 }
 
-function unsubscribed(): Error {
+function abandonment(because: Because): Error {
+  if (because === 'suspended') return overflow();
   return new UnknownSubscriptionError('every subscription waited for was unsubscribed');
 }
 

@@ -3,14 +3,17 @@
 import type { SubscriptionId } from '../events/subscription.ts';
 import type { Event } from '../events/event.ts';
 
+/** Why nothing will ever come: none of the ids is held any more, or the run takes no more. */
+export type Because = 'unsubscribed' | 'suspended';
+
 /** Somebody who waits for an event of any of these subscriptions. */
 export interface Waiter {
   readonly ids: ReadonlySet<SubscriptionId>;
   goOn(event: Event): void;
   /** There is an event for it, with which it will go on. */
   stop(): void;
-  /** Nothing will ever come: none of the ids is held any more, or the run takes no more. */
-  abandon(because: 'unsubscribed' | 'suspended'): void;
+  /** Nothing will ever come. */
+  abandon(because: Because): void;
 }
 
 export class Waiters {
@@ -49,7 +52,7 @@ export class Waiters {
   }
 
   /** Those for which nothing is to come wait no more. */
-  abandon(because: 'unsubscribed' | 'suspended', isInVain: (waiter: Waiter) => boolean): void {
+  abandon(because: Because, isInVain: (waiter: Waiter) => boolean): void {
     for (const waiter of this.#waiting) {
       if (!isInVain(waiter)) continue;
       this.#waiting.delete(waiter);

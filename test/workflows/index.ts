@@ -16,4 +16,5 @@ export * from './scenarios.ts';
 export * from './enduring.ts';
 export * from './managing.ts';
 export * from './turning.ts';
+export * from './overlapping.ts';
 export * from './withdrawing.ts';

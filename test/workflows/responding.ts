@@ -6,6 +6,8 @@ import { nextEvent, respond, subscribe, triggerSubscription } from 'nextevent/wo
 
 import type { Event, HttpResponse } from 'nextevent/workflow';
 
+import { setStage } from './stage.ts';
+
 type Asked = Event<{ body: { json: { response?: HttpResponse; key?: string } } }>;
 
 /** At once, with what it was sent. */
@@ -52,6 +54,13 @@ export async function respondWrongly(asked: Asked): Promise<string[]> {
     await respond(response, asked).catch((error: Error) => thrown.push(error.message));
   }
   return thrown;
+}
+
+/** Answers what started it, when it has been told to go on or was told what to answer. */
+export async function respondAndReturn(asked: Asked): Promise<void> {
+  const { key } = asked.data.body.json;
+  if (key === 'first') await setStage().untilTold(1);
+  await respond({ body: key });
 }
 
 /** Answers each of the events that it is fed, until one is the last. */

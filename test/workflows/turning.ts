@@ -1,6 +1,12 @@
 // Code of a workflow beside that which gets an event: it continues as new, or gives up waiting.
 
-import { CancellationScope, condition, continueAsNew, setHandler } from '@temporalio/workflow';
+import {
+  CancellationScope,
+  condition,
+  continueAsNew,
+  setHandler,
+  sleep,
+} from '@temporalio/workflow';
 import { nextEvent, subscribe, type SubscriptionId } from 'nextevent/workflow';
 
 import { goOnSignal, setStage, type Stage } from './stage.ts';
@@ -145,6 +151,44 @@ export async function readBeside(input: Handed & { turns: number }): Promise<rea
     await told;
     read.push(await next(held[0]));
   }
+}
+
+/** Who reads wakes who continues as new, by a promise; that goes on so many turns later. */
+export async function readAndTell(input: Handed & { turns: number }): Promise<readonly string[]> {
+  const { source, turns, ids } = input;
+  const read = [...(input.read ?? [])];
+  if (ids?.[0] !== undefined) return read.includes('two') ? read : [...read, await next(ids[0])];
+  const stage = setStage();
+  const held = [await subscribe(source), await subscribe(source)] as const;
+  let tell: (() => void) | undefined;
+  const told = new Promise<void>((resolve) => (tell = resolve));
+  void readAll();
+  stage.subscribed.push(...held);
+  await told;
+  for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+  return continueAsNew<typeof readAndTell>({ source, turns, ids: held, read });
+
+  async function readAll(): Promise<void> {
+    for (;;) {
+      const id = await next(held[0]);
+      if (id === 'stop') tell?.();
+      else read.push(id);
+    }
+  }
+}
+
+/** Ends after so long, unless a handler continues as new before. */
+export async function endOrContinue(
+  input: Handed & { timeoutMs: number },
+): Promise<readonly string[]> {
+  const { source, timeoutMs, ids } = input;
+  if (ids?.[0] !== undefined) return [await next(ids[0])];
+  const stage = setStage();
+  const held = [await subscribe(source), await subscribe(source)];
+  setHandler(goOnSignal, () => continueAsNew<typeof endOrContinue>({ ...input, ids: held }));
+  stage.subscribed.push(...held);
+  await sleep(timeoutMs);
+  return ['ended'];
 }
 
 /** Two wait for events, one of them for so long; what they get, or `none`. */
