@@ -7,6 +7,7 @@ import type { Inspection, SourceStatus } from '../dispatch/inspection.ts';
 import type { DispatchedEvent, DispatchObserver, MatchPass } from '../dispatch/observer.ts';
 import { sideBySide } from '../dispatch/side-by-side.ts';
 import { REJECTION_REASONS, type RejectedFor } from './rejections.ts';
+import { shareLook } from './shared-look.ts';
 
 /** The label of a request to a source that there is not. */
 const NO_SOURCE = '';
@@ -105,14 +106,7 @@ export class Metrics implements DispatchObserver {
   /** Looks at the sources' own numbers whenever somebody asks. */
   watch(inspection: Pick<Inspection, 'source'>): void {
     const registers = [this.#registry];
-    let looked: { readonly at: number; readonly statuses: Promise<SourceStatus[]> } | undefined;
-    const look = (): Promise<SourceStatus[]> => {
-      const now = performance.now();
-      if (looked === undefined || now - looked.at > LOOK_MS) {
-        looked = { at: now, statuses: lookAt(inspection, this.#sources) };
-      }
-      return looked.statuses;
-    };
+    const look = shareLook(() => lookAt(inspection, this.#sources), LOOK_MS);
     for (const { name, help, read } of GAUGES) {
       const gauge: Gauge<SourceLabels> = new Gauge({
         name: `nextevent_${name}`,

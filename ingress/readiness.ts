@@ -2,9 +2,16 @@ import type { Connection } from '@temporalio/client';
 import proto from '@temporalio/proto';
 
 import type { Ready } from './health.ts';
+import { shareLook } from './shared-look.ts';
 
 /** How long Temporal may take to answer. */
 const ANSWER_MS_MAX = 2_000;
+
+/**
+ * How long an answer is good for. Anybody may ask, and Temporal counts these requests with those
+ * that accept events.
+ */
+const LOOK_MS = 1_000;
 
 /**
  * A worker asks for work every minute or more often, and the server remembers one for five
@@ -29,7 +36,8 @@ export interface ReadinessOptions {
 }
 
 /**
- * Asks Temporal whether it answers, and whether workers poll the task queues.
+ * Asks Temporal whether it answers, and whether workers poll the task queues. It does so once a
+ * second at most, however often it is asked.
  *
  * @example
  * const taskQueues = [config.taskQueue, SOURCE_TASK_QUEUE];
@@ -55,12 +63,12 @@ export function createReadiness(options: ReadinessOptions): Ready {
       .filter((_name, index) => polled[index] !== true)
       .map((name) => `no worker polls the task queue ${name}`);
   };
-  return async () => {
+  return shareLook(async () => {
     try {
       return await connection.withDeadline(Date.now() + ANSWER_MS_MAX, askTemporal);
     } catch {
       // A probe is told what is missing; why is for whoever looks after Temporal.
       return [`Temporal does not answer for namespace ${namespace}`];
     }
-  };
+  }, LOOK_MS);
 }

@@ -1,7 +1,8 @@
-// `/readyz` of an ingress process, which asks a real server.
+// `/readyz` of an ingress process, which asks a real server, and how often it asks.
 
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { EventEmitter, once } from 'node:events';
+import { describe, test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 
@@ -57,9 +58,7 @@ describe('an ingress', { timeout: 900_000 }, () => {
       await connection.close();
 
       await server.temporal.kill();
-      const [status, answer] = await look();
-      assert.equal(status, 503);
-      assert.deepEqual(answer, {
+      await untilShows(503, {
         status: 'not ready',
         missing: ['Temporal does not answer for namespace default'],
       });
@@ -68,3 +67,71 @@ describe('an ingress', { timeout: 900_000 }, () => {
     }
   });
 });
+
+describe('readiness', () => {
+  test('is one look for all who ask meanwhile, also if it takes its time', async (t) => {
+    const clock = stopClock(t);
+    const { ready, looks, answer } = readinessOf('orders');
+    const asked = Array.from({ length: 100 }, ready);
+    clock.nowMs += 1_500;
+    asked.push(ready());
+    answer();
+    const missing = ['no worker polls the task queue orders'];
+    for (const answered of await Promise.all(asked)) assert.deepEqual(answered, missing);
+    assert.deepEqual(looks, ['system', 'orders']);
+  });
+
+  test('is looked at again after a second, and not before', async (t) => {
+    const clock = stopClock(t);
+    const { ready, looks, answer } = readinessOf('orders');
+    answer();
+    await ready();
+    clock.nowMs += 999;
+    await ready();
+    assert.deepEqual(looks, ['system', 'orders']);
+    clock.nowMs += 1;
+    await ready();
+    assert.deepEqual(looks, ['system', 'orders', 'system', 'orders']);
+  });
+
+  test('that took longer than a second to see is good for those who waited for it only', async (t) => {
+    const clock = stopClock(t);
+    const { ready, looks, answer } = readinessOf('orders');
+    const asked = ready();
+    clock.nowMs += 1_000;
+    answer();
+    await asked;
+    await ready();
+    assert.deepEqual(looks, ['system', 'orders', 'system', 'orders']);
+  });
+});
+
+/** Readiness at a Temporal that no worker polls, and that answers once `answer` was called. */
+function readinessOf(taskQueue: string) {
+  const looks: string[] = [];
+  const answering = new EventEmitter();
+  const answered = once(answering, 'answer');
+  const workflowService = {
+    getSystemInfo: () => {
+      looks.push('system');
+      return answered;
+    },
+    describeTaskQueue: async ({ taskQueue: { name } }: { taskQueue: { name: string } }) => {
+      looks.push(name);
+      return { pollers: [] };
+    },
+  };
+  const connection = {
+    workflowService,
+    withDeadline: <T>(_deadline: number, call: () => Promise<T>): Promise<T> => call(),
+  } as unknown as Connection;
+  const ready = createReadiness({ connection, namespace: 'default', taskQueues: [taskQueue] });
+  return { ready, looks, answer: () => answering.emit('answer') };
+}
+
+/** Time passes by hand. */
+function stopClock(t: TestContext): { nowMs: number } {
+  const clock = { nowMs: 0 };
+  t.mock.method(performance, 'now', () => clock.nowMs);
+  return clock;
+}
