@@ -10,6 +10,12 @@ export const NANOSECONDS_MAX = 315_576_000_000n * 1_000_000_000n;
 
 export const NANOSECONDS_PER_SECOND = 1_000_000_000n;
 
+/**
+ * Longest text of a length of time, in characters. All that the language has can be said in 24;
+ * many more cost more to read than an evaluation pays for them.
+ */
+const DURATION_LENGTH_MAX = 100;
+
 /** Zones whose calendar is kept. A filter may take their names from events. */
 const ZONES_KEPT_MAX = 100;
 
@@ -80,7 +86,7 @@ export function formatInstant(instant: Date): string {
 
 /** Reads a length such as `1h30m` or `-1.5s`, in nanoseconds. */
 export function parseNanoseconds(text: string): bigint | undefined {
-  if (!DURATION.test(text)) return undefined;
+  if (text.length > DURATION_LENGTH_MAX || !DURATION.test(text)) return undefined;
   let nanoseconds = 0n;
   for (const [, whole = '', fraction = '', unit = ''] of text.matchAll(DURATION_PART)) {
     const perUnit = NANOSECONDS[unit] ?? 0n;

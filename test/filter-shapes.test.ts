@@ -185,6 +185,16 @@ describe('an event', () => {
       { long },
     ],
     [
+      'a long text that would be a duration',
+      [Array(3).fill(`duration(data.text) > duration('0s')`).join('||')],
+      { text: `${'1'.repeat(900_000)}s` },
+    ],
+    [
+      'a long text of many durations',
+      variants(3, (n) => `duration(data.text) < duration('${n}s')`),
+      { text: '1h'.repeat(450_000) },
+    ],
+    [
       '250 levels of data',
       ['data.a[0].a[0] == 1', 'data == data.a', 'size(data.a) > 0'],
       JSON.parse(`${'{"a":['.repeat(125)}1${']}'.repeat(125)}`),

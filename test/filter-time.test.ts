@@ -48,6 +48,8 @@ describe('time in filters', () => {
     [`timestamp('0000-12-31T23:59:59Z') < timestamp(0)`, /^invalid timestamp$/],
     [`timestamp('9999-12-31T23:59:59Z') + duration('1s') > timestamp(0)`, /^invalid timestamp$/],
     [`timestamp(253402300800) > timestamp(0)`, /^invalid timestamp$/],
+    [`duration('${'0'.repeat(98)}1s') == duration('1s')`, true],
+    [`duration('${'0'.repeat(99)}1s') == duration('1s')`, /^invalid duration$/],
     [`duration('') > duration('1s')`, /^invalid duration$/],
     [`duration('s') > duration('1s')`, /^invalid duration$/],
     [`duration('1') > duration('1s')`, /^invalid duration$/],
