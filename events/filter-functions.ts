@@ -34,6 +34,11 @@ const DURATION = 'google.protobuf.Duration';
 
 const INT_LIMIT = 2 ** 63;
 
+const LETTERS = 26;
+
+/** The bit that the two cases of a letter differ in. */
+const CASE = 0x20;
+
 const FUNCTIONS: ReadonlySet<string> = new Set([
   'timestamp',
   'duration',
@@ -106,12 +111,8 @@ export function registerMended(environment: Environment, budget: Budget): void {
   add(`${MENDED}string(${DURATION}): string`, (value: Duration) =>
     formatNanoseconds(nanosecondsOf(value)),
   );
-  add(`string.${MENDED}lowerAscii(): string`, (text: string) =>
-    text.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase()),
-  );
-  add(`string.${MENDED}upperAscii(): string`, (text: string) =>
-    text.replaceAll(/[a-z]+/g, (letters) => letters.toUpperCase()),
-  );
+  add(`string.${MENDED}lowerAscii(): string`, (text: string) => exchangeCase(text, 'A'));
+  add(`string.${MENDED}upperAscii(): string`, (text: string) => exchangeCase(text, 'a'));
 }
 
 /** What the library lacks altogether. */
@@ -239,6 +240,21 @@ function hasKey(holder: unknown, key: string): boolean {
 function toText(value: unknown): string {
   if (value === Number.POSITIVE_INFINITY) return '+Inf';
   return value === Number.NEGATIVE_INFINITY ? '-Inf' : String(value);
+}
+
+/**
+ * Exchanges the case of the letters from `first` on, an A. One by one: to search for them takes
+ * more for each than the text pays for.
+ */
+function exchangeCase(text: string, first: 'A' | 'a'): string {
+  const from = first.charCodeAt(0);
+  // Two bytes each, of which the second is zero in a letter. It keeps what is no whole character.
+  const bytes = Buffer.from(text, 'utf16le');
+  for (let at = 0; at < bytes.length; at += 2) {
+    const letter = (bytes[at] ?? 0) - from;
+    if (letter >= 0 && letter < LETTERS && bytes[at + 1] === 0) bytes[at] = (letter + from) ^ CASE;
+  }
+  return bytes.toString('utf16le');
 }
 
 function bytesToText(bytes: Uint8Array): string {

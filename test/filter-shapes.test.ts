@@ -195,6 +195,11 @@ describe('an event', () => {
       { text: '1h'.repeat(450_000) },
     ],
     [
+      'a long text of small and capital letters',
+      ['lowerAscii', 'upperAscii', 'lowerAscii'].map((name) => `data.text.${name}() < 'A'`),
+      { text: 'aB'.repeat(500_000) },
+    ],
+    [
       '250 levels of data',
       ['data.a[0].a[0] == 1', 'data == data.a', 'size(data.a) > 0'],
       JSON.parse(`${'{"a":['.repeat(125)}1${']}'.repeat(125)}`),

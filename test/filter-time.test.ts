@@ -87,6 +87,8 @@ describe('conversions in filters', () => {
     [`double('1.5e3') == 1500.0 && double('-inf') < 0.0 && double('.5') == 0.5`, true],
     [`string(1.5) == '1.5' && string(true) == 'true' && string(7) == '7'`, true],
     [`'ÉA'.lowerAscii() == 'Éa' && 'éaß'.upperAscii() == 'éAß'`, true],
+    [`'@AZ[az Łš😀'.lowerAscii() == '@az[az Łš😀'`, true],
+    ["'`az{AZ Łš😀'.upperAscii() == '`AZ{AZ Łš😀'", true],
     [`has({'a': {'b': 1}}['a'].b) && !has({'a': 1}.b)`, true],
   ];
   for (const [filter, matches] of cases) {
