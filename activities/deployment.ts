@@ -2,8 +2,12 @@
 
 import { UnknownListenerError, ListenerConflictError } from '../dispatch/errors.ts';
 import type { ListenerClient } from '../dispatch/listener-client.ts';
+import { sideBySide } from '../dispatch/side-by-side.ts';
 import type { ListenerDefinition } from '../events/listener.ts';
 import { refusing } from './refusing.ts';
+
+/** How many listeners are asked for at once. */
+const AT_ONCE = 16;
 
 export interface DeploymentDeps {
   readonly client: ListenerClient;
@@ -18,6 +22,15 @@ export function createDeploymentActivities({ client }: DeploymentDeps) {
     ): Promise<string> {
       const options = { isStatic: true, createdBy };
       return (await refusing(() => client.create(definition, options))).id;
+    },
+
+    /** Which of these somebody has ended without removing them. */
+    async nexteventFindLost(ids: readonly string[]): Promise<readonly string[]> {
+      const lost: string[] = [];
+      await sideBySide(ids, AT_ONCE, async (id) => {
+        if (await client.isLost(id)) lost.push(id);
+      });
+      return lost;
     },
 
     /** What is pending goes on. One that somebody has removed is gone already. */

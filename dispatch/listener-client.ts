@@ -128,6 +128,17 @@ export class ListenerClient {
     return summary;
   }
 
+  /**
+   * Whether somebody has ended its workflow, and has not removed it. Needs no worker, and is never late.
+   * One that is not on record any more may have been removed.
+   */
+  async isLost(id: string): Promise<boolean> {
+    const described = await describeExecution(this.#client, listenerWorkflowId(id));
+    const info = described?.workflowExecutionInfo;
+    if (!info || isOpenStatus(info.status)) return false;
+    return (await decodeMemo<ListenerMemo>(this.#client, info))?.status !== 'removed';
+  }
+
   /** Listeners of the project, newest first. What has just changed may be listed as it was. */
   async list(
     filter: ListenerFilter,

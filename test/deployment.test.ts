@@ -17,6 +17,7 @@ import {
   DEPLOYMENT_WORKFLOW_TYPE,
   deploymentWorkflowId,
   listenerTaskQueue,
+  listenerWorkflowId,
 } from '../workflows/listener-messages.ts';
 import { startProcess, startServer, until, type TestServer } from './harness.ts';
 import { startListening, type Body, type ListeningApp } from './listening.ts';
@@ -162,6 +163,27 @@ describe('a deployment (N-44)', () => {
     await app.client.workflow.getHandle(deploymentWorkflowId(app.taskQueue)).terminate();
     const again = await deployment.deploy(wanted);
     assert.deepEqual([again.generation, again.created, again.unchanged], [generation, [], created]);
+  });
+
+  test('creates again what somebody has ended, but not what was removed', async () => {
+    const { app, listeners } = listening;
+    const wanted = definitions({ name: 'n-q' }, { name: 'n-r' }, { name: 'n-s' });
+    const { generation } = await deployment.deploy(wanted);
+    await app.client.workflow.getHandle(listenerWorkflowId('n-q')).terminate();
+    await listeners.deactivate('n-r', 'by hand');
+    await listeners.remove('n-r');
+    await app.client.workflow.getHandle(listenerWorkflowId('n-r')).result();
+    const again = await deployment.deploy(wanted);
+    assert.deepEqual(again, {
+      generation,
+      created: ['n-q-2'],
+      deactivated: [],
+      unchanged: ['n-r', 'n-s'],
+    });
+    assert.equal((await shown('n-q-2')).status, 'active');
+    await app.client.workflow.getHandle(listenerWorkflowId('n-q-2')).terminate();
+    assert.deepEqual((await deployment.deploy(wanted)).created, ['n-q-3']);
+    assert.deepEqual((await deployment.deploy(wanted)).unchanged, ['n-q-3', 'n-r', 'n-s']);
   });
 
   test('is durable: a worker that comes later makes it', async () => {

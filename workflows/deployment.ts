@@ -6,6 +6,7 @@ import {
   allHandlersFinished,
   condition,
   makeContinueAsNewFunc,
+  patched,
   proxyActivities,
   setCurrentDetails,
   setHandler,
@@ -21,6 +22,7 @@ import {
   type DeploymentInput,
   type DeploymentMemo,
   type DeployRequest,
+  type StaticListener,
 } from './deployment-messages.ts';
 
 /** After so many events in its history a run continues as new. */
@@ -29,7 +31,7 @@ const HISTORY_EVENTS_PER_RUN = 4_000;
 const CHANGED = 'The configuration has another listener of this name.';
 const TAKEN_OUT = 'The configuration does not have it any more.';
 
-const { nexteventCreateStatic, nexteventRetireStatic } = proxyActivities<
+const { nexteventCreateStatic, nexteventFindLost, nexteventRetireStatic } = proxyActivities<
   ReturnType<typeof createDeploymentActivities>
 >({
   startToCloseTimeout: '1 minute',
@@ -88,19 +90,23 @@ class Deployment {
     const deactivated: string[] = [];
     const unchanged: string[] = [];
     if (hash !== this.#hash) this.#generation += 1;
+    const lost = await this.#findLost(listeners);
     for (const { definition, hash: ofDefinition } of listeners) {
       const { name } = definition;
       const before = this.#listeners.get(name);
-      if (before?.hash === ofDefinition) {
+      const isLost = before !== undefined && lost.includes(before.id);
+      if (before?.hash === ofDefinition && !isLost) {
         unchanged.push(before.id);
         continue;
       }
-      const createdBy = `${workflowInfo().workflowId} ${this.#generation}`;
+      const by = `${workflowInfo().workflowId} ${this.#generation}`;
+      // What is lost may have been created by the same generation.
+      const createdBy = isLost ? `${by} after ${before.id}` : by;
       // The new one first: what comes in between goes to both rather than to none.
       const id = await nexteventCreateStatic(definition, createdBy);
       this.#listeners.set(name, { name, id, hash: ofDefinition });
       created.push(id);
-      if (before === undefined) continue;
+      if (before === undefined || isLost) continue;
       await nexteventRetireStatic(before.id, CHANGED);
       deactivated.push(before.id);
     }
@@ -115,6 +121,15 @@ class Deployment {
     upsertMemo(this.memo);
     this.#show();
     return { generation: this.#generation, created, deactivated, unchanged };
+  }
+
+  /** Of those that are to stay as they are: their workflows are not there any more. */
+  async #findLost(listeners: readonly StaticListener[]): Promise<readonly string[]> {
+    const ids = listeners.flatMap(({ definition, hash }) => {
+      const before = this.#listeners.get(definition.name);
+      return before?.hash === hash ? [before.id] : [];
+    });
+    return ids.length > 0 && patched('finds-lost') ? nexteventFindLost(ids) : [];
   }
 
   #show(): void {
