@@ -1,11 +1,9 @@
 // The deliveries of a listener that are pending, and which of them may be attempted. Pure.
 
-import { utf8ToBytes } from '@noble/hashes/utils.js';
-
 import type { Event } from '../events/event.ts';
 import type { Delivery } from '../events/listener.ts';
+import { sizeOf } from './listener-budget.ts';
 import { toPace } from './listener-schedule.ts';
-import { sizeOf } from './listener-store.ts';
 
 /** How many may be pending: more would not fit into what a run leaves to the next. */
 export const PENDING_MAX = 10_000;
@@ -30,7 +28,8 @@ export interface Pending {
   readonly phase: 'waiting' | 'attempting' | 'storing';
 }
 
-interface Held extends Pending {
+/** With how much it takes, in bytes. */
+export interface Held extends Pending {
   readonly eventBytes: number;
   readonly recordBytes: number;
 }
@@ -86,7 +85,7 @@ export class PendingDeliveries {
   }
 
   /** Those that may be attempted now, in the order in which they have to be. */
-  due(now: number, ordered: boolean): readonly Pending[] {
+  due(now: number, ordered: boolean): readonly Held[] {
     const due = this.#waiting(ordered).filter(({ dueAt }) => dueAt <= now);
     return due.toSorted(
       (one, other) => one.dueAt - other.dueAt || one.delivery.number - other.delivery.number,
@@ -101,7 +100,7 @@ export class PendingDeliveries {
   }
 
   /** Of a listener that keeps the order, only the first of all, whatever it waits for. */
-  #waiting(ordered: boolean): readonly Pending[] {
+  #waiting(ordered: boolean): readonly Held[] {
     const first = Math.min(...(ordered ? this.#held.keys() : []));
     const candidates = ordered ? [this.#held.get(first)] : [...this.#held.values()];
     return candidates
@@ -117,7 +116,7 @@ export class PendingDeliveries {
 }
 
 function bytesOf({ eventId, type, message }: Delivery): number {
-  return utf8ToBytes(JSON.stringify([eventId, type, message])).length;
+  return sizeOf([eventId, type, message]);
 }
 
 /** Keeps attempts from beginning too fast. */

@@ -23,6 +23,21 @@ export interface ListenerState {
   readonly events: ReadonlyArray<readonly [number: number, event: Event]>;
 }
 
+/** What a run leaves to the next, but for the subscriptions. */
+export type CarriedListener = Omit<ListenerState, 'subscriptions'>;
+
+/** What a listener has that was not there before. */
+export const NOTHING: CarriedListener = {
+  lastNumber: 0,
+  failuresInRow: 0,
+  troubles: 0,
+  nextStartAt: 0,
+  texts: [],
+  pending: [],
+  resolved: [],
+  events: [],
+};
+
 /** A subscription of a listener. */
 export interface HeldSubscription {
   readonly id: SubscriptionId;

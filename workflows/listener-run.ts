@@ -6,6 +6,7 @@ import {
   allHandlersFinished,
   CancellationScope,
   condition,
+  patched,
   proxyActivities,
   setCurrentDetails,
   sleep,
@@ -16,6 +17,7 @@ import {
 import type { createDeliveryActivities } from '../activities/deliveries.ts';
 import type { AttemptRecord, AttemptRequest } from '../events/listener.ts';
 import { listenerDetails } from './details.ts';
+import { TaskBudget } from './listener-budget.ts';
 import type { Attempted, Beginning } from './listener-delivery.ts';
 import {
   EVENT_NOT_ON_RECORD,
@@ -69,6 +71,8 @@ export class ListenerRun {
   #written: ListenerMemo;
   #storing = 0;
   #isEnding = false;
+  readonly #budget = new TaskBudget(() => patched('bounds-tasks'));
+  #isRenewing = false;
   #wakeAt = Number.POSITIVE_INFINITY;
   #timer: CancellationScope | undefined;
 
@@ -104,21 +108,24 @@ export class ListenerRun {
 
   #act(): void {
     const { listener } = this;
+    const budget = this.#budget;
     if (this.#written !== listener.memo) upsertMemo(listener.memo);
     this.#written = listener.memo;
     setCurrentDetails(listenerDetails(this.view));
     while (this.#storing < STORES_AT_ONCE) {
-      const deliveries = listener.store.toStore();
+      const deliveries = listener.store.toStore(budget);
       if (deliveries.length === 0) break;
       void this.#storeAll(deliveries);
     }
     if (!this.#isEnding) {
-      const deliveries = listener.store.toEnd();
+      const deliveries = listener.store.toEnd(budget);
       if (deliveries.length > 0) void this.#endAll(deliveries);
     }
-    if (this.#isLong()) return;
-    for (const beginning of listener.begin(Date.now())) void this.#attempt(beginning);
-    this.#wake(listener.wakeAt());
+    if (!this.#isLong()) {
+      for (const beginning of listener.begin(Date.now(), budget)) void this.#attempt(beginning);
+      if (!budget.isShort) this.#wake(listener.wakeAt());
+    }
+    if (budget.isShort && !this.#isRenewing) void this.#renew();
   }
 
   /** It is time for the next run: nothing more is begun. */
@@ -135,13 +142,20 @@ export class ListenerRun {
 
   #isOver(): boolean {
     const isLast = this.listener.status === 'removed' || this.#isLong();
-    return isLast && this.listener.isIdle && allHandlersFinished();
+    return isLast && this.listener.isIdle && allHandlersFinished() && !this.#isBehind();
+  }
+
+  /** The next run can be handed little of what is unread: all of it is taken by this one. */
+  #isBehind(): boolean {
+    return this.subscriptions.areBehind && patched('reads-first');
   }
 
   async #attempt(beginning: Beginning): Promise<void> {
     const { number } = beginning.delivery;
     const { runId } = workflowInfo();
+    const { spent } = this.#budget;
     const result = await this.#resultOf(beginning);
+    this.#budget.passed(spent);
     const moment = { now: Date.now(), chance: Math.random() };
     this.listener.attempted({ ...result, number, runId }, moment);
     this.changed();
@@ -171,7 +185,9 @@ export class ListenerRun {
 
   async #storeAll(deliveries: ReturnType<Listener['store']['toStore']>): Promise<void> {
     this.#storing += 1;
+    const { spent } = this.#budget;
     await nexteventStoreDeliveries({ listener: this.input.id, deliveries });
+    this.#budget.passed(spent);
     this.#storing -= 1;
     this.listener.stored(deliveries.map(({ delivery }) => delivery.number));
     this.changed();
@@ -179,9 +195,21 @@ export class ListenerRun {
 
   async #endAll(deliveries: ReturnType<Listener['store']['toEnd']>): Promise<void> {
     this.#isEnding = true;
+    const { spent } = this.#budget;
     await nexteventEndDeliveries({ listener: this.input.id, deliveries });
+    this.#budget.passed(spent);
     this.#isEnding = false;
     this.listener.store.ended(deliveries.length);
+    this.changed();
+  }
+
+  /** What does not fit into this task is for the next one, which comes with this timer. */
+  async #renew(): Promise<void> {
+    this.#isRenewing = true;
+    const { spent } = this.#budget;
+    await sleep(1, { summary: 'until the next task' });
+    this.#isRenewing = false;
+    this.#budget.passed(spent);
     this.changed();
   }
 

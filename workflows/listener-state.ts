@@ -7,6 +7,7 @@
 
 import type { Event } from '../events/event.ts';
 import type { Delivery, ListenerDefinition, ListenerStatus } from '../events/listener.ts';
+import { sizeOf, TaskBudget } from './listener-budget.ts';
 import {
   isDelivering,
   newDelivery,
@@ -19,7 +20,7 @@ import {
 import type { ListenerMemo, ListenerView } from './listener-messages.ts';
 import { attemptId, pack, Texts, toTime, unpack } from './listener-packing.ts';
 import { Pacer, PendingDeliveries, type Pending } from './listener-pending.ts';
-import type { ListenerState } from './listener-records.ts';
+import { NOTHING, type CarriedListener } from './listener-records.ts';
 import { toRetryMs } from './listener-schedule.ts';
 import { DeliveryStore } from './listener-store.ts';
 
@@ -42,9 +43,6 @@ export const TOO_MANY_FAILURES = 'Delivery suspended due to too many delivery fa
 export const TOO_MANY_PENDING = 'Delivery suspended due to too many pending deliveries.';
 export const GONE = 'Delivery suspended because the receiver wants no more.';
 export const REMOVED = 'the listener was removed';
-
-/** What a run leaves to the next, but for the subscriptions. */
-export type CarriedListener = Omit<ListenerState, 'subscriptions'>;
 
 export class Listener {
   readonly store = new DeliveryStore();
@@ -141,12 +139,16 @@ export class Listener {
   }
 
   /** Attempts that begin now. */
-  begin(now: number): readonly Beginning[] {
+  begin(now: number, budget = new TaskBudget()): readonly Beginning[] {
     if (this.#isBusy()) return [];
     const { ordered, ratePerSecond } = this.definition;
+    const definitionBytes = sizeOf(this.definition);
     const beginning: Beginning[] = [];
     for (const pending of this.#pending.due(now, ordered)) {
-      if (this.#isBusy() || !this.#pacer.take(now, ratePerSecond)) break;
+      const bytes = definitionBytes + pending.eventBytes;
+      if (this.#isBusy() || !budget.fits(bytes)) break;
+      if (!this.#pacer.take(now, ratePerSecond)) break;
+      budget.spend(bytes);
       this.#pending.set({ ...pending, phase: 'attempting' });
       beginning.push(toBeginning(pending));
     }
@@ -305,15 +307,3 @@ export class Listener {
 }
 
 type Resolved = Exclude<Delivery['status'], 'pending'>;
-
-/** What a listener has that was not there before. */
-const NOTHING: CarriedListener = {
-  lastNumber: 0,
-  failuresInRow: 0,
-  troubles: 0,
-  nextStartAt: 0,
-  texts: [],
-  pending: [],
-  resolved: [],
-  events: [],
-};

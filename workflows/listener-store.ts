@@ -1,16 +1,18 @@
 // Which deliveries have to be stored in workflows of their own, and which of these workflows have
 // to be told that theirs has ended. Pure: batches come out, and what was done with them goes in.
 
-import { utf8ToBytes } from '@noble/hashes/utils.js';
-
 import type { Delivery } from '../events/listener.ts';
 import type { Event } from '../events/event.ts';
+import { sizeOf, TaskBudget } from './listener-budget.ts';
 
 /** How many deliveries are stored, or ended, by one activity. */
 export const BATCH_SIZE_MAX = 100;
 
 /** ... or so many bytes of events, or one event: an activity takes 2 MiB. */
 export const BATCH_BYTES_MAX = 1024 * 1024;
+
+/** What names a delivery and its event in a batch, in bytes. */
+const RECORD_FRAME_BYTES = '{"delivery":,"event":},'.length;
 
 /** What a delivery workflow is started with. */
 export interface DeliveryToStore {
@@ -19,6 +21,7 @@ export interface DeliveryToStore {
 }
 
 interface Unstored extends DeliveryToStore {
+  readonly eventBytes: number;
   readonly isOnItsWay: boolean;
   /** What has become of it since. */
   readonly end?: Delivery;
@@ -40,7 +43,8 @@ export class DeliveryStore {
   }
 
   add(delivery: Delivery, event: Event): void {
-    this.#unstored.set(delivery.number, { delivery, event, isOnItsWay: false });
+    const unstored = { delivery, event, eventBytes: sizeOf(event), isOnItsWay: false };
+    this.#unstored.set(delivery.number, unstored);
   }
 
   /** A delivery that is stored, or is to be, has ended. */
@@ -52,20 +56,16 @@ export class DeliveryStore {
     else this.#unstored.set(delivery.number, { ...unstored, delivery });
   }
 
-  /** The next ones to store, oldest first: from now on they are on their way. */
-  toStore(): readonly DeliveryToStore[] {
-    const batch: DeliveryToStore[] = [];
-    let bytes = 0;
-    for (const [number, unstored] of this.#unstored) {
-      if (unstored.isOnItsWay) continue;
+  /** The next ones to store, oldest first: from now on they are on their way. None if they do not fit. */
+  toStore(budget = new TaskBudget()): readonly DeliveryToStore[] {
+    const { batch, bytes } = this.#nextBatch();
+    if (batch.length === 0 || !budget.fits(bytes)) return [];
+    budget.spend(bytes);
+    return batch.map((unstored) => {
       const { delivery, event } = unstored;
-      bytes += sizeOf(event);
-      if (batch.length > 0 && bytes > BATCH_BYTES_MAX) break;
-      batch.push({ delivery, event });
-      this.#unstored.set(number, { ...unstored, isOnItsWay: true });
-      if (batch.length === BATCH_SIZE_MAX) break;
-    }
-    return batch;
+      this.#unstored.set(delivery.number, { ...unstored, isOnItsWay: true });
+      return { delivery, event };
+    });
   }
 
   stored(number: number): void {
@@ -75,8 +75,12 @@ export class DeliveryStore {
   }
 
   /** The next ones whose workflows are told: from now on they are on their way. */
-  toEnd(): readonly Delivery[] {
-    const batch = this.#ends.splice(0, BATCH_SIZE_MAX);
+  toEnd(budget = new TaskBudget()): readonly Delivery[] {
+    const batch = this.#ends.slice(0, BATCH_SIZE_MAX);
+    const bytes = sizeOf(batch);
+    if (batch.length === 0 || !budget.fits(bytes)) return [];
+    budget.spend(bytes);
+    this.#ends = this.#ends.slice(batch.length);
     this.#ending += batch.length;
     return batch;
   }
@@ -84,9 +88,20 @@ export class DeliveryStore {
   ended(count: number): void {
     this.#ending -= count;
   }
-}
 
-/** How much an event takes where it is written down, in bytes. */
-export function sizeOf(event: Event): number {
-  return utf8ToBytes(JSON.stringify(event)).length;
+  /** With the bytes of their events and records. */
+  #nextBatch(): { readonly batch: readonly Unstored[]; readonly bytes: number } {
+    const batch: Unstored[] = [];
+    let eventBytes = 0;
+    let recordBytes = 0;
+    for (const unstored of this.#unstored.values()) {
+      if (unstored.isOnItsWay) continue;
+      const isTooMuch = eventBytes + unstored.eventBytes > BATCH_BYTES_MAX;
+      if (batch.length === BATCH_SIZE_MAX || (batch.length > 0 && isTooMuch)) break;
+      eventBytes += unstored.eventBytes;
+      recordBytes += RECORD_FRAME_BYTES + sizeOf(unstored.delivery);
+      batch.push(unstored);
+    }
+    return { batch, bytes: eventBytes + recordBytes };
+  }
 }

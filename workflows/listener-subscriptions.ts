@@ -10,6 +10,7 @@ import {
 } from './subscribe.ts';
 import type { Event } from '../events/event.ts';
 import type { ListenerDefinition } from '../events/listener.ts';
+import { currentInbox } from './current-inbox.ts';
 import type { HeldSubscription } from './listener-records.ts';
 
 export class Subscriptions {
@@ -18,6 +19,7 @@ export class Subscriptions {
   /** What was taken while some are replaced: those that take their place may have it, too. */
   #replacing: Set<string> | undefined;
   #isFull = false;
+  #readers = 0;
 
   /** `held`: those that the run before had. */
   constructor(held: readonly HeldSubscription[], take: (event: Event) => void) {
@@ -33,6 +35,13 @@ export class Subscriptions {
   /** The run takes no more events: the next one does. */
   get isFull(): boolean {
     return this.#isFull;
+  }
+
+  /** Something has come that a reader has yet to take. */
+  get areBehind(): boolean {
+    if (this.#readers === 0) return false;
+    const inbox = currentInbox();
+    return inbox.turns.events.length > 0 || inbox.describe().some(({ unread }) => unread > 0);
   }
 
   /**
@@ -77,6 +86,7 @@ export class Subscriptions {
   }
 
   async #read(id: string, taken?: ReadonlySet<string>): Promise<void> {
+    this.#readers += 1;
     try {
       for await (const event of events(id)) {
         const key = JSON.stringify([event.source, event.id]);
@@ -88,6 +98,8 @@ export class Subscriptions {
       if (error instanceof UnknownSubscriptionError) return;
       if (!(error instanceof SubscriptionOverflowError)) throw error;
       this.#isFull = true;
+    } finally {
+      this.#readers -= 1;
     }
   }
 }
