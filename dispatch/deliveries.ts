@@ -65,8 +65,8 @@ export class Deliveries {
   }
 
   /**
-   * What is pending, up to 1,000, and the newest 100 that are not, newest first. Needs the listener's
-   * worker.
+   * What is pending, up to 1,000 or 1.4 MiB, and the newest 100 that are not, newest first. Needs the
+   * listener's worker.
    *
    * @throws UnknownListenerError
    * @throws ListenerSilentError

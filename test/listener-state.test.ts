@@ -8,19 +8,23 @@ import fc from 'fast-check';
 
 import type { Event } from '../events/event.ts';
 import type { Delivery, ListenerDefinition } from '../events/listener.ts';
+import { TASK_BYTES_MAX, TaskBudget } from '../workflows/listener-budget.ts';
+import { newDelivery } from '../workflows/listener-delivery.ts';
+import { pack, Texts } from '../workflows/listener-packing.ts';
 import { PENDING_MAX } from '../workflows/listener-pending.ts';
+import { NOTHING } from '../workflows/listener-records.ts';
 import { toPace, toRetryMs } from '../workflows/listener-schedule.ts';
 import {
   ACTIVE,
   GONE,
   Listener,
-  PENDING_SHOWN_MAX,
   REMOVED,
   RESOLVED_MAX,
   TOO_MANY_FAILURES,
   TOO_MANY_PENDING,
   WAITING_BYTES_MAX,
 } from '../workflows/listener-state.ts';
+import { PENDING_SHOWN_MAX } from '../workflows/listener-shown.ts';
 
 const NOON = Date.parse('2026-01-31T12:00:00Z');
 const RUN = 'run-1';
@@ -188,6 +192,47 @@ describe('a listener', () => {
     assert.ok(carried < 1.9 * 1024 * 1024, `${carried} bytes`);
   });
 
+  test('counts the attempts that were made of them', () => {
+    const tried = triedOften(5_000);
+    assert.equal(tried.status, 'active');
+    tried.receive(eventOf('more'), NOON);
+    assert.equal(tried.memo.statusMessage, TOO_MANY_PENDING);
+    // The most that a run leaves to the next while it takes more.
+    const some = triedOften(2_000);
+    while (some.status === 'active') some.receive(eventOf('more'), NOON);
+    const carried = JSON.stringify(some.toState()).length;
+    assert.ok(carried < 1.9 * 1024 * 1024, `${carried} bytes`);
+  });
+
+  test('does not count them in the histories of older code', () => {
+    const tried = triedOften(5_000, () => false);
+    tried.receive(eventOf('more'), NOON);
+    assert.equal(tried.status, 'active');
+  });
+
+  test('tells of no more than there is room for in an answer, of the newest', () => {
+    const shown = triedOften(1_000).deliveries;
+    const bytes = JSON.stringify(shown).length;
+    assert.ok(bytes > 1024 * 1024 && bytes < 1.5 * 1024 * 1024, `${bytes} bytes`);
+    assert.deepEqual(
+      shown.map(({ number }) => number),
+      shown.map((_, index) => 1_000 - shown.length + 1 + index),
+    );
+  });
+
+  test('tells of what is over, and of the newest that is pending besides', () => {
+    const listener = triedOften(1_000);
+    for (let number = 1; number <= RESOLVED_MAX; number += 1) {
+      listener.begin(NOON);
+      succeed(listener, number);
+    }
+    const shown = listener.deliveries;
+    const bytes = JSON.stringify(shown).length;
+    assert.ok(bytes < 1.5 * 1024 * 1024, `${bytes} bytes`);
+    assert.equal(shown.filter(({ status }) => status === 'successful').length, RESOLVED_MAX);
+    assert.equal(shown.at(-1)?.number, 1_000);
+  });
+
   test('has little of what waits in memory, and stores the rest in order', () => {
     const listener = listenerOf({ concurrency: 1 });
     const text = 'x'.repeat(WAITING_BYTES_MAX / 8);
@@ -323,6 +368,89 @@ describe('a listener', () => {
     assert.deepEqual(next.toState(), listener.toState());
     assert.equal(next.wakeAt(), NOON + 200);
     assert.equal(next.begin(NOON + 200)[0]?.event?.id, 'e3');
+  });
+});
+
+describe('a workflow task', () => {
+  test('stores only as much as one may schedule, and the next ones store the rest', () => {
+    const listener = listenerOf();
+    for (let number = 1; number <= 400; number += 1) {
+      listener.receive(eventOf(`e${number}`, 'x'.repeat(15_000)), NOON);
+    }
+    const budget = new TaskBudget();
+    const tasks: number[] = [];
+    const stored: number[] = [];
+    while (!listener.store.isIdle) {
+      const batches: Array<ReturnType<typeof store>> = [];
+      for (let batch; (batch = [...listener.store.toStore(budget)]).length > 0;) {
+        batches.push(batch);
+      }
+      tasks.push(JSON.stringify(batches).length);
+      const numbers = batches.flat().map(({ delivery }) => delivery.number);
+      listener.stored(numbers);
+      stored.push(...numbers);
+      assert.equal(budget.isShort, !listener.store.isIdle);
+      budget.passed(budget.spent);
+    }
+    assert.ok(Math.max(...tasks) <= TASK_BYTES_MAX, String(tasks));
+    assert.deepEqual(stored, numbersFrom(stored[0] ?? 0, 400));
+  });
+
+  test('begins only as many attempts as one may schedule', () => {
+    const listener = listenerOf({ concurrency: 1_000 });
+    const budget = new TaskBudget();
+    const begun: Array<ReturnType<Listener['begin']>> = [];
+    for (let number = 1; number <= 200; number += 1) {
+      // Each is read, and begun, before the next one: none of them waits.
+      listener.receive(eventOf(`e${number}`, 'x'.repeat(15_000)), NOON);
+      begun.push(listener.begin(NOON, budget));
+    }
+    const bytes = JSON.stringify(begun).length;
+    assert.ok(budget.isShort);
+    assert.ok(bytes > TASK_BYTES_MAX / 2 && bytes <= TASK_BYTES_MAX, `${bytes} bytes`);
+    budget.passed(budget.spent);
+    const next = numbersOf(listener.begin(NOON, budget));
+    assert.equal(next[0], begun.flat().length + 1);
+  });
+
+  test('counts the definition and the records, not only events', () => {
+    const headers = { 'x-long': 'x'.repeat(10_000) };
+    const listener = listenerOf({ concurrency: 1_000, headers });
+    for (let number = 1; number <= 300; number += 1) listener.receive(eventOf(`e${number}`), NOON);
+    const begun = listener.begin(NOON, new TaskBudget()).length;
+    assert.ok(begun > 100 && begun < 160, String(begun));
+    const ending = triedOften(2_000);
+    ending.remove(NOON);
+    const budget = new TaskBudget();
+    const told: Array<ReturnType<typeof end>> = [];
+    for (let batch; (batch = ending.store.toEnd(budget)).length > 0;) told.push(batch);
+    assert.ok(budget.isShort);
+    assert.ok(JSON.stringify(told).length <= TASK_BYTES_MAX);
+  });
+
+  test('schedules what is larger than that alone', () => {
+    const listener = listenerOf({ concurrency: 1 });
+    for (const id of ['e1', 'e2', 'e3']) {
+      listener.receive(eventOf(id, 'x'.repeat(TASK_BYTES_MAX)), NOON);
+    }
+    const budget = new TaskBudget();
+    for (const number of [1, 2, 3]) {
+      const stored = listener.store.toStore(budget).map(({ delivery }) => delivery.number);
+      assert.deepEqual(stored, [number]);
+      assert.deepEqual(listener.store.toStore(budget), []);
+      budget.passed(budget.spent);
+    }
+  });
+
+  test('schedules everything in the histories of older code', () => {
+    const listener = listenerOf();
+    for (let number = 1; number <= 400; number += 1) {
+      listener.receive(eventOf(`e${number}`, 'x'.repeat(15_000)), NOON);
+    }
+    const budget = new TaskBudget(() => false);
+    while (listener.store.toStore(budget).length > 0);
+    assert.ok(budget.spent > 2 * TASK_BYTES_MAX);
+    assert.ok(!budget.isShort);
   });
 });
 
@@ -638,6 +766,27 @@ function listenerOf(definition: Partial<ListenerDefinition> = {}): Listener {
     createdAt: '2026-01-31T12:00:00.000Z',
     isStatic: false,
   });
+}
+
+/** With so many pending, each of which was tried 100 times, in many runs. */
+function triedOften(count: number, countsAttempts = () => true): Listener {
+  const { memo } = listenerOf({ concurrency: 1_000, retryMs: Array(100).fill(1_000) });
+  const texts = new Texts();
+  const pending = numbersFrom(1, count).map((number) => {
+    const runIds = numbersFrom(number, number + 99).map((run) => `run ${run % 1_000}`.padEnd(36));
+    const attempts = runIds.map((runId, index) => ({
+      runId,
+      activityId: `${number}/${index + 1}`,
+    }));
+    const key = { eventId: `e${number}`, source: 'orders', type: 'order.paid' };
+    return { ...pack({ ...newDelivery(number, key, NOON), attempts }, texts), t: NOON };
+  });
+  const state = { ...NOTHING, lastNumber: count, pending, texts: texts.all };
+  return new Listener(memo, state, countsAttempts);
+}
+
+function numbersFrom(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
 }
 
 function eventOf(id: string, text = ''): Event {

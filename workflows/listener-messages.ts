@@ -122,5 +122,5 @@ export const redeliverUpdate = defineUpdate<readonly number[], [numbers: readonl
 );
 
 export const listenerQuery = defineQuery<ListenerView>('nextevent:listener');
-/** The newest that are pending, 1,000 at the most, and the newest 100 that are not, oldest first. */
+/** The newest that are pending, 1,000 or 1.4 MiB at the most, and the newest 100 that are not, oldest first. */
 export const deliveriesQuery = defineQuery<readonly Delivery[]>('nextevent:deliveries');

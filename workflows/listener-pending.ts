@@ -14,6 +14,9 @@ export const PENDING_BYTES_MAX = 1.25 * 1024 * 1024;
 /** What of a pending delivery takes the same for all, in bytes. */
 const RECORD_BYTES_MIN = 80;
 
+/** What each attempt takes: the number of its run. */
+const ATTEMPT_BYTES = 5;
+
 export interface Pending {
   readonly delivery: Delivery;
   /** When it may be attempted, in milliseconds since 1970. */
@@ -35,10 +38,17 @@ export interface Held extends Pending {
 }
 
 export class PendingDeliveries {
+  readonly #countsAttempts: () => boolean;
   readonly #held = new Map<number, Held>();
   #attempting = 0;
+  #attempts = 0;
   #waitingBytes = 0;
   #recordBytes = 0;
+
+  /** @param countsAttempts - asked where it matters; in the histories of older code they do not count */
+  constructor(countsAttempts: () => boolean) {
+    this.#countsAttempts = countsAttempts;
+  }
 
   get size(): number {
     return this.#held.size;
@@ -54,7 +64,9 @@ export class PendingDeliveries {
   }
 
   get isFull(): boolean {
-    return this.#held.size >= PENDING_MAX || this.#recordBytes >= PENDING_BYTES_MAX;
+    if (this.#held.size >= PENDING_MAX || this.#recordBytes >= PENDING_BYTES_MAX) return true;
+    const bytes = this.#recordBytes + ATTEMPT_BYTES * this.#attempts;
+    return bytes >= PENDING_BYTES_MAX && this.#countsAttempts();
   }
 
   get all(): readonly Pending[] {
@@ -108,8 +120,9 @@ export class PendingDeliveries {
       .filter(({ phase }) => phase === 'waiting');
   }
 
-  #count({ phase, eventBytes, recordBytes }: Held, sign: 1 | -1): void {
+  #count({ delivery, phase, eventBytes, recordBytes }: Held, sign: 1 | -1): void {
     this.#recordBytes += sign * recordBytes;
+    this.#attempts += sign * delivery.attempts.length;
     if (phase === 'attempting') this.#attempting += sign;
     else this.#waitingBytes += sign * eventBytes;
   }

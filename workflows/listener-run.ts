@@ -78,7 +78,7 @@ export class ListenerRun {
 
   constructor(input: ListenerInput) {
     this.input = input;
-    this.listener = new Listener(input.memo, input.state);
+    this.listener = new Listener(input.memo, input.state, () => patched('counts-attempts'));
     this.subscriptions = new Subscriptions(input.state?.subscriptions ?? [], (event) => {
       this.listener.receive(event, Date.now());
       this.changed();

@@ -22,13 +22,11 @@ import { attemptId, pack, Texts, toTime, unpack } from './listener-packing.ts';
 import { Pacer, PendingDeliveries, type Pending } from './listener-pending.ts';
 import { NOTHING, type CarriedListener } from './listener-records.ts';
 import { toRetryMs } from './listener-schedule.ts';
+import { toShown } from './listener-shown.ts';
 import { DeliveryStore } from './listener-store.ts';
 
 /** How many deliveries that are not pending any more a listener knows itself. */
 export const RESOLVED_MAX = 100;
-
-/** How many that are pending it tells of: an answer of the server has 2 MiB at the most. */
-export const PENDING_SHOWN_MAX = 1_000;
 
 /** How much of the events that wait is in memory, in bytes of JSON. */
 export const WAITING_BYTES_MAX = 256 * 1024;
@@ -46,7 +44,7 @@ export const REMOVED = 'the listener was removed';
 
 export class Listener {
   readonly store = new DeliveryStore();
-  readonly #pending = new PendingDeliveries();
+  readonly #pending: PendingDeliveries;
   readonly #pacer: Pacer;
   #memo: ListenerMemo;
   #resolved: readonly Delivery[];
@@ -54,9 +52,14 @@ export class Listener {
   #failuresInRow: number;
   #troubles: number;
 
-  /** `state`: what the run before has left. */
-  constructor(memo: ListenerMemo, state: CarriedListener = NOTHING) {
+  /** `state`: what the run before has left. `countsAttempts`: not in the histories of older code. */
+  constructor(
+    memo: ListenerMemo,
+    state: CarriedListener = NOTHING,
+    countsAttempts: () => boolean = () => true,
+  ) {
     this.#memo = memo;
+    this.#pending = new PendingDeliveries(countsAttempts);
     this.#lastNumber = state.lastNumber;
     this.#failuresInRow = state.failuresInRow;
     this.#troubles = state.troubles;
@@ -94,8 +97,7 @@ export class Listener {
 
   /** The newest of what is pending, and of what is not, oldest first. */
   get deliveries(): readonly Delivery[] {
-    const pending = this.#pending.all.slice(-PENDING_SHOWN_MAX).map(({ delivery }) => delivery);
-    return [...this.#resolved, ...pending].toSorted((one, other) => one.number - other.number);
+    return toShown(this.#pending.all, this.#resolved);
   }
 
   /** Nothing is on its way, and nothing has to be before the run ends. */
