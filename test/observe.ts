@@ -218,6 +218,15 @@ export async function historyOf(handle: WorkflowHandle): Promise<string[]> {
   );
 }
 
+/** Waits until a workflow task has begun with what a workflow was signalled last. */
+export async function untilBegun(handle: WorkflowHandle): Promise<void> {
+  await until(`a task of ${handle.workflowId} has begun with its signal`, async () => {
+    const history = await historyOf(handle);
+    const signalled = history.lastIndexOf('workflow_execution_signaled');
+    return signalled !== -1 && signalled < history.lastIndexOf('workflow_task_started');
+  });
+}
+
 /** The signals with events of subscriptions that a workflow was sent, oldest first. */
 export async function signalsTo(handle: WorkflowHandle) {
   const { events } = await handle.fetchHistory();

@@ -8,9 +8,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import { recordHistory, replayHistories } from '../testing/index.ts';
-import { startApp, startServer, until, untilSubscribed } from './harness.ts';
+import { startApp, startServer, untilSubscribed } from './harness.ts';
 import type { TestApp, TestServer } from './harness.ts';
-import { goOn, historyOf } from './observe.ts';
+import { goOn, historyOf, untilBegun } from './observe.ts';
 import { untilShown } from './rounds.ts';
 import { signalEvents } from './signalling.ts';
 
@@ -50,14 +50,7 @@ for (const isQueued of [false, true]) {
       const { subscribed } = await untilSubscribed(handle, 1);
       await signalEvents(handle, subscribed, [['one', 0]]);
       if (isQueued) await goOn(handle);
-      await until('it has come to the code', async () => {
-        const history = await historyOf(handle);
-        const [signalled, begun] = [
-          history.lastIndexOf('workflow_execution_signaled'),
-          history.lastIndexOf('workflow_task_started'),
-        ];
-        return signalled !== -1 && signalled < begun;
-      });
+      await untilBegun(handle);
       await sleep(BEFORE_MS);
       releases.get(workflowId)?.();
       const order = await handle.result();

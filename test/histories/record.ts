@@ -4,6 +4,7 @@
 //   node --conditions=source --import tsx test/histories/record.ts
 
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import { DeploymentClient } from '../../dispatch/deployment-client.ts';
@@ -23,7 +24,7 @@ import {
 } from '../../workflows/listener-messages.ts';
 import { fill } from '../filling.ts';
 import { startListener, TO_THIS_MACHINE, toDefinition } from '../listeners.ts';
-import { deliver, heldBy, startedBy, startLittleSource, untilDispatched } from '../observe.ts';
+import { deliver, heldBy, startedBy, startLittleSource, untilBegun, untilDispatched } from '../observe.ts';
 import { startApp, startServer, until, untilReceived, untilSubscribed } from '../harness.ts';
 import { PatientSource } from '../patient-source.ts';
 import { Receiver } from '../receiving.ts';
@@ -35,6 +36,8 @@ import { createKeeper } from './keeping.ts';
 const SWEEP_MS = 3_000;
 
 const early = { attempts: 0, isHeard: false, isReleased: false };
+
+const overlapping = { isReleased: false };
 
 const server = await startServer();
 const { keep, keepRuns } = createKeeper(server.client);
@@ -62,6 +65,10 @@ const app = await startApp(server, {
       early.isHeard = true;
       await until('it is released', () => early.isReleased);
     },
+    async holdUp() {
+      await until('it is released', () => overlapping.isReleased);
+    },
+    async note() {},
   },
   outbound: TO_THIS_MACHINE,
   triggers: [
@@ -91,6 +98,8 @@ await recordFed();
 await recordTurns();
 await recordRace();
 await recordScope();
+await recordTelling();
+await recordOverlap();
 await recordEarly();
 await recordTimed();
 await recordCare();
@@ -262,6 +271,38 @@ async function recordScope(): Promise<void> {
   await app.startWorker();
   await handle.result();
   await keep('race-in-scope', handle.workflowId);
+}
+
+/** Three events for code that wakes who continues as new with the second, and reads on. */
+async function recordTelling(): Promise<void> {
+  const handle = await app.start('readAndTell', { source: 'chained', turns: 3 });
+  const { subscribed } = await untilSubscribed(handle, 2);
+  await app.stopWorker();
+  await signalEvents(handle, subscribed, [
+    ['one', 0],
+    ['stop', 0],
+    ['two', 0],
+  ]);
+  await app.startWorker();
+  await handle.result();
+  await keepRuns('tell', handle.workflowId);
+}
+
+/** An event that comes while a local activity is on its way, which ends in the same task. */
+async function recordOverlap(): Promise<void> {
+  const handle = await app.client.workflow.start('overlap', {
+    workflowId: randomUUID(),
+    taskQueue: app.taskQueue,
+    args: [{ source: 'chained', isQueued: false }],
+    workflowTaskTimeout: '5 seconds',
+  });
+  const { subscribed } = await untilSubscribed(handle, 1);
+  await signalEvents(handle, subscribed, [['one', 0]]);
+  await untilBegun(handle);
+  await sleep(500);
+  overlapping.isReleased = true;
+  await handle.result();
+  await keep('overlap', handle.workflowId);
 }
 
 /** A task that is executed again, and hears what came for the subscription that it makes. */
