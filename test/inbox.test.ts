@@ -318,7 +318,6 @@ function newInbox(): Inbox {
     isSingle: true,
     isAlone: true,
     isInScope: false,
-    isTired: false,
     wake: () => true,
     rest: () => Promise.resolve(),
   });

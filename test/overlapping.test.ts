@@ -1,5 +1,5 @@
-// A local activity that takes longer than a workflow task may: what it gives comes to the code by itself
-// at first, but on a replay in one piece with what its task began with.
+// What local activities give comes to the code one after the other at first, as they end, but on a replay
+// in one piece: with what other ones give, and with what their workflow task began with.
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
@@ -13,10 +13,15 @@ import type { TestApp, TestServer } from './harness.ts';
 import { goOn, historyOf, untilBegun } from './observe.ts';
 import { untilShown } from './rounds.ts';
 import { signalEvents } from './signalling.ts';
+import type { OverlapInput } from './workflows/overlapping.ts';
 
 const WORKFLOWS_PATH = fileURLToPath(new URL('workflows/replayed.ts', import.meta.url));
 
 const SOURCE = 'overlapping';
+const SOURCES = [SOURCE, 'beside', 'further'];
+
+/** In which order local activities end is the machine's. */
+const ROUNDS = 5;
 
 /** Time for the code to go on with what came, before the activity ends. */
 const BEFORE_MS = 500;
@@ -29,7 +34,7 @@ let app: TestApp;
 before(async () => {
   server = await startServer();
   app = await startApp(server, {
-    sources: [SOURCE],
+    sources: SOURCES,
     activities: { holdUp, note: async () => {} },
   });
 });
@@ -38,35 +43,57 @@ after(async () => {
   await server?.stop();
 });
 
-for (const isQueued of [false, true]) {
-  const what = isQueued ? 'Code that takes an event which is there' : 'An event';
-  test(`${what} goes on before a local activity does, on a replay too`, async () => {
+const ORDERS = {
+  waiting: ['event', 'activity'],
+  asking: ['event', 'activity'],
+  later: ['activity', 'follower'],
+  collecting: ['one', 'two', 'collected 2', 'activity'],
+} as const;
+
+const WHAT: Readonly<Record<OverlapInput['kind'], string>> = {
+  waiting: 'comes',
+  asking: 'is there when it is asked for',
+  later: 'is asked for when the activity has ended',
+  collecting: 'comes with another one, beside who takes what is read',
+};
+
+for (const kind of ['waiting', 'asking', 'later', 'collecting'] as const) {
+  test(`An event that ${WHAT[kind]}, beside a local activity, is replayed as it was`, async () => {
     await untilShown('both were in one workflow task', async () => {
       const workflowId = randomUUID();
       const { taskQueue } = app;
-      const args = [{ source: SOURCE, isQueued }];
+      const args = [{ source: SOURCE, kind }];
       const options = { workflowId, taskQueue, args, workflowTaskTimeout: '3 seconds' } as const;
       const handle = await app.client.workflow.start('overlap', options);
       const { subscribed } = await untilSubscribed(handle, 1);
-      await signalEvents(handle, subscribed, [['one', 0]]);
-      if (isQueued) await goOn(handle);
+      await signalEvents(handle, subscribed, [
+        ['one', 0],
+        ['two', 0],
+      ]);
+      if (kind === 'asking') await goOn(handle);
       await untilBegun(handle);
       await sleep(BEFORE_MS);
       releases.get(workflowId)?.();
       const order = await handle.result();
-      const history = await historyOf(handle);
-      const [event, activity] = [
-        history.indexOf('timer_started'),
-        history.indexOf('activity_task_scheduled'),
-      ];
       await replayHistories([await recordHistory(handle)], { workflowsPath: WORKFLOWS_PATH });
+      assert.deepEqual(order, ORDERS[kind]);
       // The end of a task between them tells that they were in two.
-      if (history.slice(event, activity).includes('workflow_task_completed')) return false;
-      assert.deepEqual(order, ['event', 'activity']);
-      return true;
+      const history = await historyOf(handle);
+      const signalled = history.indexOf('workflow_execution_signaled');
+      const noted = history.indexOf('activity_task_scheduled');
+      const ends = history.slice(signalled, noted).filter((event) => event.endsWith('_completed'));
+      return ends.length === 1;
     });
   });
 }
+
+test('Code that subscribes and waits for several sources side by side is replayed as it was', async () => {
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const handle = await app.start('subscribeBeside', SOURCES);
+    await handle.result();
+    await replayHistories([await recordHistory(handle)], { workflowsPath: WORKFLOWS_PATH });
+  }
+});
 
 /** Until it is released. */
 function holdUp(workflowId: string): Promise<void> {

@@ -90,7 +90,10 @@ class Deployment {
     const deactivated: string[] = [];
     const unchanged: string[] = [];
     if (hash !== this.#hash) this.#generation += 1;
-    const lost = await this.#findLost(listeners);
+    const ids = this.#idsOfUnchanged(listeners);
+    // In the histories of older code nothing is waited for here, not for a microtask either.
+    const isAsked = ids.length > 0 && patched('finds-lost');
+    const lost = isAsked ? await nexteventFindLost(ids) : [];
     for (const { definition, hash: ofDefinition } of listeners) {
       const { name } = definition;
       const before = this.#listeners.get(name);
@@ -123,13 +126,12 @@ class Deployment {
     return { generation: this.#generation, created, deactivated, unchanged };
   }
 
-  /** Of those that are to stay as they are: their workflows are not there any more. */
-  async #findLost(listeners: readonly StaticListener[]): Promise<readonly string[]> {
-    const ids = listeners.flatMap(({ definition, hash }) => {
+  /** Of those that are to stay as they are, if their workflows are still there. */
+  #idsOfUnchanged(listeners: readonly StaticListener[]): readonly string[] {
+    return listeners.flatMap(({ definition, hash }) => {
       const before = this.#listeners.get(definition.name);
       return before?.hash === hash ? [before.id] : [];
     });
-    return ids.length > 0 && patched('finds-lost') ? nexteventFindLost(ids) : [];
   }
 
   #show(): void {

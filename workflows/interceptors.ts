@@ -38,7 +38,8 @@ import { onReset } from './reset.ts';
 import { Responses } from './respond.ts';
 import { isRunFull } from './run-limits.ts';
 import { TaskGuard } from './task-guard.ts';
-import { splitJobs, Task } from './task.ts';
+import { splitJobs } from './local-results.ts';
+import { Task } from './task.ts';
 
 /** The header in which a run leaves its inbox to the next. */
 const INBOX_HEADER = 'nextevent-inbox';
@@ -131,8 +132,7 @@ function carryOver(
   });
   return {
     activate(input, next) {
-      const all = input.activation.jobs ?? [];
-      const { jobs, results } = inbox.turns.settle ? splitJobs(all) : { jobs: all, results: [] };
+      const { jobs, later } = splitJobs(input.activation.jobs ?? [], inbox.turns.settle);
       task.begin(jobs);
       const carried = jobs[0]?.initializeWorkflow?.headers?.[INBOX_HEADER];
       if (carried) {
@@ -140,13 +140,11 @@ function carryOver(
         inbox.restore(state);
         if (state.responses) responses.restore(state.responses);
       }
-      const given = results.length === 0 ? input.activation : { ...input.activation, jobs };
+      const given = later.length === 0 ? input.activation : { ...input.activation, jobs };
       const isLookedAt = jobs.some((job) => job.queryWorkflow?.queryType === METADATA_QUERY);
       if (isLookedAt) withDetails(inbox, () => next({ ...input, activation: given }));
       else next({ ...input, activation: given });
-      for (const result of results) {
-        inbox.turns.queueResult(() => getActivator().resolveActivity(result));
-      }
+      void task.oneByOne(later.map((result) => () => getActivator().resolveActivity(result)));
       if (!isReset) return;
       isReset = false;
       registerAgain(inbox);

@@ -16,18 +16,6 @@ const OLD_RESTS_PER_TASK_MAX = 2_000;
 /** As much of a job of an activation as tells what it is. */
 interface Job {
   readonly signalWorkflow?: { readonly signalName?: string | null } | null;
-  readonly resolveActivity?: { readonly isLocal?: boolean | null } | null;
-}
-
-/**
- * What local activities have given, if it is to wait for all else that a workflow task begins with. When a
- * history is replayed it comes together with that; when the history was made it came by itself.
- */
-export function splitJobs<J extends Job>(all: J[]) {
-  const jobs = all.filter(({ resolveActivity: job }) => !job?.isLocal);
-  if (jobs.length === 0) return { jobs: all, results: [] };
-  const results = all.flatMap(({ resolveActivity: job }) => (job?.isLocal ? [job] : []));
-  return { jobs, results };
 }
 
 export class Task implements Going {
@@ -35,7 +23,8 @@ export class Task implements Going {
   #woken = 0;
   #rests = 0;
   #hasRested = false;
-  #conditions = new Conditions();
+  readonly #own: Made = { made: 0, blocked: 0 };
+  #conditions = new Conditions(this.#own);
 
   /** Call it before the jobs of an activation are done. */
   begin(jobs: readonly Job[]): void {
@@ -44,7 +33,7 @@ export class Task implements Going {
     this.#woken = others.length;
     this.#rests = 0;
     this.#hasRested = false;
-    this.#conditions = new Conditions();
+    this.#conditions = new Conditions(this.#own);
   }
 
   get isSingle(): boolean {
@@ -60,10 +49,6 @@ export class Task implements Going {
   get isInScope(): boolean {
     const { parent, cancellable } = CancellationScope.current();
     return parent !== undefined && cancellable && patched('in-turn-in-scopes');
-  }
-
-  get isTired(): boolean {
-    return this.#rests >= RESTS_PER_TASK_MAX;
   }
 
   wake(): boolean {
@@ -83,20 +68,55 @@ export class Task implements Going {
     await CancellationScope.nonCancellable(async () => {
       let before: Conditions;
       do {
-        before = new Conditions();
+        before = new Conditions(this.#own);
         await nextLook();
       } while (!before.areAsBefore(1));
     });
-    this.#conditions = new Conditions();
+    this.#conditions = new Conditions(this.#own);
     this.#woken = 0;
     this.#hasRested = true;
   }
+
+  /**
+   * Does one after the other, each when all that went on before has come to rest, as if each came in an
+   * activation of its own. Nothing of it shows in what `rest` waits for.
+   */
+  async oneByOne(jobs: ReadonlyArray<() => void>): Promise<void> {
+    for (const job of jobs) {
+      await CancellationScope.nonCancellable(() => this.#untilQuiet());
+      this.begin([{}]);
+      job();
+    }
+  }
+
+  async #untilQuiet(): Promise<void> {
+    let before: Conditions;
+    do {
+      before = new Conditions(this.#own);
+      this.#own.made += 1;
+      this.#own.blocked += 1;
+      await nextLook(() => (this.#own.blocked -= 1));
+    } while (!before.areAsBefore());
+  }
+}
+
+/** Conditions that nobody is to see. */
+interface Made {
+  made: number;
+  blocked: number;
 }
 
 /** The conditions that the workflow waits for, at a moment. */
 class Conditions {
-  readonly #blocked = getActivator().blockedConditions.size;
-  readonly #made = getActivator().nextSeqs.condition;
+  readonly #own: Made;
+  readonly #blocked: number;
+  readonly #made: number;
+
+  constructor(own: Made) {
+    this.#own = own;
+    this.#blocked = this.#blockedNow;
+    this.#made = this.#madeNow;
+  }
 
   get areNone(): boolean {
     return this.#blocked === 0;
@@ -104,13 +124,24 @@ class Conditions {
 
   /** Whether none has come true, or was made, since; but so many that have come true. */
   areAsBefore(madeByUs = 0): boolean {
-    const { blockedConditions, nextSeqs } = getActivator();
-    return blockedConditions.size === this.#blocked && nextSeqs.condition === this.#made + madeByUs;
+    return this.#blockedNow === this.#blocked && this.#madeNow === this.#made + madeByUs;
+  }
+
+  get #blockedNow(): number {
+    return getActivator().blockedConditions.size - this.#own.blocked;
+  }
+
+  get #madeNow(): number {
+    return getActivator().nextSeqs.condition - this.#own.made;
   }
 }
 
 /** Goes on when the conditions are looked at the next time; they are when one is made, too. */
-function nextLook(): Promise<void> {
+function nextLook(onLook = (): void => {}): Promise<void> {
   let looks = 0;
-  return condition(() => ++looks > 1);
+  return condition(() => {
+    looks += 1;
+    if (looks > 1) onLook();
+    return looks > 1;
+  });
 }

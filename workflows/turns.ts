@@ -13,9 +13,6 @@
 // gets them at once; but not in a scope that can be cancelled, where what is asked for may be taken back:
 // it may be in a race with something that has come to pass long before. And what it has woken itself, by
 // a promise that it has resolved, goes on before it does.
-//
-// What a local activity gives comes by itself at first, and on a replay together with what its workflow
-// task began with: so it has its turn when all that this has woken has come to rest, events and all.
 
 import type { Registered } from '../activities/registration.ts';
 import type { Event } from '../events/event.ts';
@@ -40,8 +37,6 @@ export interface Going {
    * if it may end the task, in the next one.
    */
   rest(endsTask: boolean): Promise<void>;
-  /** Whether it has been waited for too often. */
-  readonly isTired: boolean;
 }
 
 /**
@@ -65,7 +60,6 @@ export class Turns {
   readonly #going: Going;
   readonly #positionOf: (event: Event) => number;
   readonly #waiting: Turn[] = [];
-  readonly #results: Array<() => void> = [];
   #for: TurnsFor | undefined;
   #settle = false;
   #isTaking = false;
@@ -92,7 +86,7 @@ export class Turns {
     this.#settle ||= settle;
   }
 
-  /** In the histories of older code, results come with all else, and what is given at once is gone. */
+  /** In the histories of older code, results come all at once, and what is given at once is gone. */
   get settle(): boolean {
     return this.#settle;
   }
@@ -150,12 +144,6 @@ export class Turns {
     if (!this.#isTaking) void this.#take();
   }
 
-  /** Lets code go on with something else when all events have had their turn. */
-  queueResult(goOn: () => void): void {
-    this.#results.push(goOn);
-    if (!this.#isTaking) void this.#take();
-  }
-
   /** Nobody gets any of these. */
   takeBack(): readonly Turn[] {
     return this.#waiting.splice(0);
@@ -187,27 +175,12 @@ export class Turns {
 
   async #take(): Promise<void> {
     this.#isTaking = true;
-    while (this.#waiting.length > 0 || this.#results.length > 0) {
-      const { isTired } = this.#going;
-      const rested = this.#going.rest(this.isForEveryone);
-      if (isTired) this.#goOnWithResults();
-      await rested;
-      if (this.#waiting.length === 0) this.#goOnWithResults();
-      else this.#handOn(this.#next());
+    while (this.#waiting.length > 0) {
+      await this.#going.rest(this.isForEveryone);
+      const [turn] = this.#waiting.splice(this.#next(), 1);
+      this.#going.wake();
+      turn?.reader.goOn(turn.event);
     }
     this.#isTaking = false;
-  }
-
-  #handOn(at: number): void {
-    const [turn] = this.#waiting.splice(at, 1);
-    this.#going.wake();
-    turn?.reader.goOn(turn.event);
-  }
-
-  #goOnWithResults(): void {
-    for (const goOn of this.#results.splice(0)) {
-      this.#going.wake();
-      goOn();
-    }
   }
 }

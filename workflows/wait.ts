@@ -36,18 +36,23 @@ export function beginTurns(inbox: Inbox): void {
 /** Waits for an event, unless the run ends first: then the event is for the next one. */
 export async function wait(inbox: Inbox, wanted: Wait): Promise<Event | undefined> {
   const event = await untilGoingOn(inbox, wanted);
-  if (event === undefined || !inbox.closed) return event;
-  inbox.giveBack(event);
-  // Nothing comes any more, unless it can not continue as new.
-  return wait(inbox, { ids: wanted.ids, timeoutMs: undefined, timeout: undefined });
+  return event !== undefined && inbox.closed ? waitOn(inbox, wanted, event) : event;
 }
 
 /** Takes an event that is there without waiting for a turn: it is for the next run if this one ends. */
-export function settle(inbox: Inbox, { ids }: Wait, taken: Event): Promise<Event> {
-  return new Promise((goOn, reject) => {
+export async function settle(inbox: Inbox, wanted: Wait, taken: Event): Promise<Event | undefined> {
+  const { ids } = wanted;
+  const event = await new Promise<Event>((goOn, reject) => {
     const abandon: Waiter['abandon'] = (because) => reject(abandonment(because));
     inbox.turns.give({ ids, goOn, abandon, stop() {} }, taken);
   });
+  return inbox.closed ? waitOn(inbox, wanted, event) : event;
+}
+
+/** Nothing comes any more, unless it can not continue as new. */
+function waitOn(inbox: Inbox, { ids }: Wait, event: Event): Promise<Event | undefined> {
+  inbox.giveBack(event);
+  return wait(inbox, { ids, timeoutMs: undefined, timeout: undefined });
 }
 
 /** Waits in a scope of its own, so that nothing outlives the wait. */

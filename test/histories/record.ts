@@ -293,16 +293,22 @@ async function recordOverlap(): Promise<void> {
   const handle = await app.client.workflow.start('overlap', {
     workflowId: randomUUID(),
     taskQueue: app.taskQueue,
-    args: [{ source: 'chained', isQueued: false }],
+    args: [{ source: 'chained', kind: 'collecting' }],
     workflowTaskTimeout: '5 seconds',
   });
   const { subscribed } = await untilSubscribed(handle, 1);
-  await signalEvents(handle, subscribed, [['one', 0]]);
+  await signalEvents(handle, subscribed, [
+    ['one', 0],
+    ['two', 0],
+  ]);
   await untilBegun(handle);
   await sleep(500);
   overlapping.isReleased = true;
   await handle.result();
   await keep('overlap', handle.workflowId);
+  const beside = await app.start('subscribeBeside', ['chained', 'recorded', 'early']);
+  await beside.result();
+  await keep('subscribed-beside', beside.workflowId);
 }
 
 /** A task that is executed again, and hears what came for the subscription that it makes. */
