@@ -34,8 +34,17 @@ let app: TestApp;
 before(async () => {
   server = await startServer();
   app = await startApp(server, {
-    sources: SOURCES,
-    activities: { holdUp, note: async () => {} },
+    sources: [...SOURCES, 'fed'],
+    triggers: [
+      {
+        name: 'fed',
+        source: 'fed',
+        filter: '',
+        workflow: 'readFedBeside',
+        workflowId: () => 'the one',
+      },
+    ],
+    activities: { holdUp, note: async () => {}, pause: async (ms: number) => sleep(ms) },
   });
 });
 after(async () => {
@@ -93,6 +102,22 @@ test('Code that subscribes and waits for several sources side by side is replaye
     await handle.result();
     await replayHistories([await recordHistory(handle)], { workflowsPath: WORKFLOWS_PATH });
   }
+});
+
+test('A local activity that has ended, and whose result waits, can be cancelled', async () => {
+  const handle = await app.start('cancelEnded', SOURCE);
+  assert.match((await handle.result()) as string, /^(ended|cancelled)$/);
+  assert.ok(!(await historyOf(handle)).includes('workflow_task_failed'));
+  await replayHistories([await recordHistory(handle)], { workflowsPath: WORKFLOWS_PATH });
+});
+
+test('What a trigger has fed, beside local activities, is replayed as it was', async () => {
+  await app.stopWorker();
+  for (const id of ['one', 'two']) await app.post('fed', {}, id);
+  await app.startWorker();
+  const handle = app.client.workflow.getHandle('fed/the one');
+  await handle.result();
+  await replayHistories([await recordHistory(handle)], { workflowsPath: WORKFLOWS_PATH });
 });
 
 /** Until it is released. */

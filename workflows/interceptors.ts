@@ -127,12 +127,14 @@ function carryOver(
   { responses, task }: { readonly responses: Responses; readonly task: Task },
 ): WorkflowInternalsInterceptor {
   let isReset = false;
+  let heldBack: ReadonlySet<unknown> = new Set();
   onReset(() => {
     isReset = true;
   });
   return {
     activate(input, next) {
       const { jobs, later } = splitJobs(input.activation.jobs ?? [], inbox.turns.settle);
+      heldBack = new Set(later.map(({ seq }) => seq));
       task.begin(jobs);
       const carried = jobs[0]?.initializeWorkflow?.headers?.[INBOX_HEADER];
       if (carried) {
@@ -155,7 +157,11 @@ function carryOver(
         const header: Payload = defaultPayloadConverter.toPayload(stateOf(inbox, responses));
         command.headers = { ...command.headers, [INBOX_HEADER]: header };
       }
-      return next(input);
+      // What has ended is not to be cancelled: code can ask for that before it has the result.
+      const commands = input.commands.filter(
+        ({ requestCancelLocalActivity: command }) => !command || !heldBack.has(command.seq),
+      );
+      return next({ ...input, commands });
     },
   };
 }

@@ -7,6 +7,14 @@ import { getActivator } from '@temporalio/workflow/lib/global-attributes.js';
 
 import type { Registered } from '../activities/registration.ts';
 
+/** For runs that hold nothing but what their trigger feeds. */
+export const SETTLE_PATCH = 'settled-in-turn';
+
+/** Of the SDK, which alone knows what patches a history has. */
+interface KnownPatches {
+  readonly knownPresentPatches?: ReadonlySet<string>;
+}
+
 type Job = NonNullable<ActivateInput['activation']['jobs']>[number];
 type Result = NonNullable<Job['resolveActivity']>;
 
@@ -16,11 +24,20 @@ type Result = NonNullable<Job['resolveActivity']>;
  */
 export function splitJobs(all: Job[], settle: boolean) {
   const results = all.flatMap(({ resolveActivity: job }) => (job?.isLocal ? [job] : []));
-  const isSplit = results.length > 0 && all.length > 1 && (settle || results.some(tellsToSettle));
+  const isSplit = results.length > 0 && all.length > 1 && (settle || isToSettle(results));
   if (!isSplit) return { jobs: all, later: [] };
   const others = all.filter(({ resolveActivity: job }) => !job?.isLocal);
   if (others.length > 0) return { jobs: others, later: results };
   return { jobs: all.slice(0, 1), later: results.slice(1) };
+}
+
+/**
+ * Whether the run keeps to it from one of these results on, or has when its history was made. What came
+ * together even then, and before it was known, is not told from what did not.
+ */
+function isToSettle(results: readonly Result[]): boolean {
+  const { knownPresentPatches } = getActivator() as unknown as KnownPatches;
+  return results.some(tellsToSettle) || knownPresentPatches?.has(SETTLE_PATCH) === true;
 }
 
 /** The first registration of a run does. */

@@ -7,6 +7,7 @@ import type { Event } from '../events/event.ts';
 import type { SubscriptionId } from '../events/subscription.ts';
 import { SubscriptionOverflowError, UnknownSubscriptionError } from './errors.ts';
 import type { Inbox } from './inbox.ts';
+import { SETTLE_PATCH } from './local-results.ts';
 import { NEWEST_TURNS } from './turns.ts';
 import type { Because, Waiter } from './waiters.ts';
 
@@ -28,7 +29,7 @@ export interface Wait {
  */
 export function beginTurns(inbox: Inbox): void {
   if (inbox.turns.haveBegun) return;
-  if (patched('settled-in-turn')) inbox.turns.begin(NEWEST_TURNS);
+  if (patched(SETTLE_PATCH)) inbox.turns.begin(NEWEST_TURNS);
   else if (patched('all-in-turn')) inbox.turns.begin({ inTurn: 'everyone' });
   else if (patched('in-turn')) inbox.turns.begin({ inTurn: true });
 }

@@ -1,13 +1,15 @@
 // What comes while local activities are on their way: events, and what others give.
 
 import {
+  CancellationScope,
   condition,
+  isCancellation,
   proxyActivities,
   proxyLocalActivities,
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import { nextEvent, subscribe } from 'nextevent/workflow';
+import { nextEvent, subscribe, triggerSubscription } from 'nextevent/workflow';
 
 import { setStage } from './stage.ts';
 
@@ -16,10 +18,12 @@ export interface OverlappingActivities {
   holdUp(workflowId: string): Promise<void>;
   /** Does nothing. */
   note(): Promise<void>;
+  /** Takes so long, in milliseconds. */
+  pause(ms: number): Promise<void>;
 }
 
 const options = { startToCloseTimeout: '5 minutes' } as const;
-const { holdUp } = proxyLocalActivities<OverlappingActivities>(options);
+const { holdUp, pause } = proxyLocalActivities<OverlappingActivities>(options);
 const { note } = proxyActivities<OverlappingActivities>(options);
 
 export interface OverlapInput {
@@ -81,6 +85,40 @@ export async function overlap({ source, kind }: OverlapInput): Promise<readonly 
     if (kind === 'later') await nextEvent(id);
     await note();
   }
+}
+
+/** Cancels a local activity that has ended by then, in all likelihood: so much happens in between. */
+export async function cancelEnded(source: string): Promise<string> {
+  await subscribe(source);
+  const scope = new CancellationScope();
+  const other = scope
+    .run(() => pause(200))
+    .then(
+      () => 'ended',
+      (error: unknown) => (isCancellation(error) ? 'cancelled' : 'failed'),
+    );
+  const first = pause(190).then(() => scope.cancel());
+  await pause(0);
+  let count = 0;
+  while (count < 1_000_000_000) count += 1;
+  await first;
+  return other;
+}
+
+/** What a trigger has fed is read after one local activity, beside what goes on after another one. */
+export async function readFedBeside(): Promise<void> {
+  await Promise.all([readFed(), noteLater()]);
+}
+
+async function readFed(): Promise<void> {
+  await pause(100);
+  await nextEvent(triggerSubscription());
+  await sleep(1);
+}
+
+async function noteLater(): Promise<void> {
+  await pause(300);
+  await note();
 }
 
 /** Subscribes to all of these side by side, and waits for an event of each for a moment. */
