@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import { recordHistory, replayHistories } from '../testing/index.ts';
-import { startApp, startServer, untilSubscribed } from './harness.ts';
+import { startApp, startServer, until, untilSubscribed } from './harness.ts';
 import type { TestApp, TestServer } from './harness.ts';
 import { goOn, historyOf, untilBegun } from './observe.ts';
 import { untilShown } from './rounds.ts';
@@ -26,8 +26,8 @@ const ROUNDS = 5;
 /** Time for the code to go on with what came, before the activity ends. */
 const BEFORE_MS = 500;
 
-/** By the ids of the workflows that wait for them. */
-const releases = new Map<string, () => void>();
+/** The ids of the workflows whose activity is to end, however often it is made. */
+const released = new Set<string>();
 
 let server: TestServer;
 let app: TestApp;
@@ -82,7 +82,7 @@ for (const kind of ['waiting', 'asking', 'later', 'collecting'] as const) {
       if (kind === 'asking') await goOn(handle);
       await untilBegun(handle);
       await sleep(BEFORE_MS);
-      releases.get(workflowId)?.();
+      released.add(workflowId);
       const order = await handle.result();
       await replayHistories([await recordHistory(handle)], { workflowsPath: WORKFLOWS_PATH });
       assert.deepEqual(order, ORDERS[kind]);
@@ -120,7 +120,6 @@ test('What a trigger has fed, beside local activities, is replayed as it was', a
   await replayHistories([await recordHistory(handle)], { workflowsPath: WORKFLOWS_PATH });
 });
 
-/** Until it is released. */
-function holdUp(workflowId: string): Promise<void> {
-  return new Promise((resolve) => releases.set(workflowId, resolve));
+async function holdUp(workflowId: string): Promise<void> {
+  await until(`${workflowId} is released`, () => released.has(workflowId));
 }

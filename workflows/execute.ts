@@ -19,9 +19,6 @@ import { afterMicrotasks } from './microtasks.ts';
 import { releaseAll } from './registration.ts';
 import type { Responses } from './respond.ts';
 
-/** More than lie between a handler's continue-as-new and the command that it becomes. */
-const ASKING_MICROTASKS = 24;
-
 /** How many unread events a line of the log names. */
 const IDS_LOGGED_MAX = 20;
 
@@ -68,7 +65,7 @@ export function execute(
  * A few microtasks lie between its asking and that.
  */
 async function goesOnElsewhere(): Promise<boolean> {
-  await new Promise<void>((goOn) => afterMicrotasks(ASKING_MICROTASKS, goOn));
+  await new Promise<void>((goOn) => afterMicrotasks(goOn));
   return getActivator().completed;
 }
 

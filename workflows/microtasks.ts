@@ -1,10 +1,13 @@
+/** More than lie between a promise and the code of users' own functions that waits for it. */
+const MICROTASKS = 24;
+
 /**
  * Calls back after so many microtasks: other code that goes on in as many is there before. Each is that of a
  * promise which is resolved with the next thenable. A promise for each would cost much more, because
  * the SDK notes the stack of every one.
  */
-export function afterMicrotasks(count: number, goOn: () => void): void {
-  void Promise.resolve(later(count, goOn));
+export function afterMicrotasks(goOn: () => void): void {
+  void Promise.resolve(later(MICROTASKS, goOn));
 }
 
 function later(count: number, goOn: () => void): PromiseLike<void> {

@@ -19,9 +19,6 @@ import type { Event } from '../events/event.ts';
 import { afterMicrotasks } from './microtasks.ts';
 import type { Waiter } from './waiters.ts';
 
-/** More than lie between a promise and the code of users' own functions that waits for it. */
-const MICROTASKS = 24;
-
 /** What goes on in the workflow task. */
 export interface Going {
   /** Whether only the code that runs goes on, as far as it is known. */
@@ -113,7 +110,7 @@ export class Turns {
   give(reader: Waiter, event: Event): void {
     const turn: Turn = { event, reader };
     this.#waiting.push(turn);
-    afterMicrotasks(MICROTASKS, () => {
+    afterMicrotasks(() => {
       const at = this.#waiting.indexOf(turn);
       if (at === -1) return;
       this.#waiting.splice(at, 1);
