@@ -1,9 +1,10 @@
 // Reads the raw body of a request, uncompressed. Refuses it as soon as it is known to
-// be too large, without waiting for the rest: the rest may never come.
+// be too large, without waiting for the rest: the rest may never come. What is compressed is held
+// as it was sent until all of it is there: so nobody has more held than they have sent.
 
 import type { IncomingMessage } from 'node:http';
-import type { Transform } from 'node:stream';
-import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import { promisify } from 'node:util';
+import { brotliDecompress, gunzip, inflate, type ZlibOptions } from 'node:zlib';
 
 import { EVENT_BYTES_MAX } from '../events/event.ts';
 import { RejectedError, RequestError } from './sources/source.ts';
@@ -11,10 +12,12 @@ import { RejectedError, RequestError } from './sources/source.ts';
 /** How much larger than the body its compressed form may be, in bytes. */
 const COMPRESSION_OVERHEAD_BYTES_MAX = 64 * 1024;
 
-const DECODERS: ReadonlyMap<string, () => Transform> = new Map([
-  ['gzip', () => createGunzip()],
-  ['deflate', () => createInflate()],
-  ['br', () => createBrotliDecompress()],
+type Decompress = (sent: Buffer, options: Pick<ZlibOptions, 'maxOutputLength'>) => Promise<Buffer>;
+
+const DECOMPRESS: ReadonlyMap<string, Decompress> = new Map<string, Decompress>([
+  ['gzip', promisify(gunzip)],
+  ['deflate', promisify(inflate)],
+  ['br', promisify(brotliDecompress)],
 ]);
 
 /** The body is above the limit. */
@@ -29,7 +32,7 @@ export class BodyTooLargeError extends RejectedError {
 /** The content encoding is not one that the ingress reads. */
 export class EncodingError extends Error {
   override readonly name = 'EncodingError';
-  readonly supported: readonly string[] = [...DECODERS.keys()];
+  readonly supported: readonly string[] = [...DECOMPRESS.keys()];
 }
 
 /** The client went away before its request was complete. There is nobody to answer. */
@@ -47,43 +50,35 @@ export class RequestAbortedError extends Error {
  */
 export async function readBody(request: IncomingMessage): Promise<Uint8Array> {
   const encoding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
-  if (encoding === 'identity' || encoding === '') {
-    checkSize(Number(request.headers['content-length'] ?? 0), EVENT_BYTES_MAX);
-    return collect(request);
-  }
-  const decoder = DECODERS.get(encoding)?.();
-  if (decoder === undefined) {
+  if (encoding === 'identity' || encoding === '') return collect(request, EVENT_BYTES_MAX);
+  const decompress = DECOMPRESS.get(encoding);
+  if (decompress === undefined) {
     throw new EncodingError(`content encoding ${JSON.stringify(encoding)} is not supported`);
   }
+  const sent = await collect(request, EVENT_BYTES_MAX + COMPRESSION_OVERHEAD_BYTES_MAX);
+  // A request without a body may name an encoding all the same.
+  if (sent.length === 0) return sent;
   try {
-    return await collect(request, decoder);
-  } finally {
-    request.unpipe(decoder);
-    decoder.destroy();
-    request.resume(); // What follows the compressed body is read off, and is nothing.
+    return await decompress(sent, { maxOutputLength: EVENT_BYTES_MAX });
+  } catch (error) {
+    if (isTooLong(error)) throw tooLarge(EVENT_BYTES_MAX);
+    throw new RequestError('the body is not in the content encoding that it names');
   }
 }
 
-/** Collects the body: what the request sends, or what the decoder makes of it. */
-function collect(request: IncomingMessage, decoder?: Transform): Promise<Buffer> {
-  const output = decoder ?? request;
+/** What the request sends. */
+function collect(request: IncomingMessage, most: number): Promise<Buffer> {
+  checkSize(Number(request.headers['content-length'] ?? 0), most);
   const chunks: Buffer[] = [];
   let bytes = 0;
-  let sentBytes = 0;
   return new Promise((resolve, reject) => {
     const take = (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes > EVENT_BYTES_MAX) refuse(tooLarge(EVENT_BYTES_MAX));
+      if (bytes > most) refuse(tooLarge(most));
       else chunks.push(chunk);
     };
-    const count = (chunk: Buffer) => {
-      sentBytes += chunk.length;
-      const most = EVENT_BYTES_MAX + COMPRESSION_OVERHEAD_BYTES_MAX;
-      if (sentBytes > most) refuse(tooLarge(most));
-    };
     const refuse = (error: Error) => {
-      output.off('data', take);
-      request.off('data', count);
+      request.off('data', take);
       reject(error);
     };
     const checkComplete = () => {
@@ -91,17 +86,13 @@ function collect(request: IncomingMessage, decoder?: Transform): Promise<Buffer>
     };
     request.once('error', checkComplete);
     request.once('close', checkComplete);
-    output.on('data', take);
-    output.once('end', () => resolve(Buffer.concat(chunks)));
-    if (decoder === undefined) return;
-    decoder.on('error', () => {
-      // A request without a body may name an encoding all the same.
-      if (request.complete && sentBytes === 0) resolve(Buffer.alloc(0));
-      else refuse(new RequestError('the body is not in the content encoding that it names'));
-    });
-    request.on('data', count);
-    request.pipe(decoder);
+    request.on('data', take);
+    request.once('end', () => resolve(Buffer.concat(chunks)));
   });
+}
+
+function isTooLong(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';
 }
 
 function checkSize(bytes: number, most: number): void {

@@ -6,8 +6,9 @@ import { once } from 'node:events';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 
-import type { Event } from '../events/event.ts';
+import { EVENT_BYTES_MAX, type Event } from '../events/event.ts';
 import { createApp, createServer } from '../ingress/app.ts';
 import { webhook } from '../nextevent.ts';
 import { until } from '../testing/until.ts';
@@ -30,6 +31,9 @@ const HEADERS_BYTES_MAX = 16 * 1024;
 
 /** How many slow senders there are at the same time. */
 const SLOW = 300;
+
+/** How many send a body that is a thousand times as long once it is decompressed. */
+const COMPRESSED = 32;
 
 let events: Event[] = [];
 let lines: string[] = [];
@@ -207,6 +211,29 @@ describe('More than there is room for', () => {
       assert.equal(events.length, 1);
     });
   }
+
+  test('once it is decompressed is held as it was sent, until all of it is there', async () => {
+    const body = gzipSync(Buffer.alloc(EVENT_BYTES_MAX));
+    const head = `POST /webhooks/hello HTTP/1.1\r\nhost: x\r\ncontent-encoding: gzip\r\n`;
+    const request = Buffer.concat([
+      Buffer.from(`${head}content-length: ${body.length}\r\n\r\n`),
+      body.subarray(0, -8),
+    ]);
+    const before = process.memoryUsage().arrayBuffers;
+    const sockets: Socket[] = [];
+    for (let sent = 0; sent < COMPRESSED; sent += 1) {
+      const connection = once(server, 'connection');
+      const socket = connect(port, '127.0.0.1');
+      sockets.push(socket);
+      const [accepted] = (await connection) as [Socket];
+      socket.write(request);
+      await until('it is read', () => accepted.bytesRead >= request.length);
+      await servePromptly();
+    }
+    const heldBytes = process.memoryUsage().arrayBuffers - before;
+    for (const socket of sockets) socket.destroy();
+    assert.ok(heldBytes < (COMPRESSED * EVENT_BYTES_MAX) / 4, `${heldBytes} bytes`);
+  });
 
   test('of connections are each answered', async () => {
     const answers = await Promise.all(Array.from({ length: SLOW }, () => serve()));

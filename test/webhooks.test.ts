@@ -312,23 +312,11 @@ describe('a body', () => {
     });
   }
 
-  test('that goes on after its compressed part is taken, and the rest read off', async () => {
-    const body = Buffer.concat([gzipSync('hi'), Buffer.alloc(8)]);
-    const rest = Buffer.alloc(EVENT_BYTES_MAX);
-    const socket = connect(port, '127.0.0.1');
-    socket.write('POST /webhooks/hello HTTP/1.1\r\nhost: x\r\ncontent-encoding: gzip\r\n');
-    socket.write(`content-length: ${body.length + rest.length}\r\n\r\n`);
-    socket.write(body);
-    const [answer] = (await once(socket, 'data')) as [Buffer];
-    assert.match(String(answer), /^HTTP\/1.1 202 /);
-    socket.write(rest);
-    socket.write('GET /webhooks/hello HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
-    const [next] = (await once(socket, 'data')) as [Buffer];
-    assert.match(String(next), /^HTTP\/1.1 202 /);
-    assert.deepEqual(
-      events.map(({ data }) => data.body.text),
-      ['hi', null],
-    );
+  test('that goes on after its compressed part is taken without the rest', async () => {
+    const headers = { 'content-encoding': 'gzip' };
+    const body = Buffer.concat([gzipSync('hi'), Buffer.alloc(EVENT_BYTES_MAX)]);
+    assert.equal((await post('/webhooks/hello', { headers, body })).status, 202);
+    assert.equal(onlyEvent().data.body.text, 'hi');
   });
 
   test('that is not there may still name an encoding', async () => {
