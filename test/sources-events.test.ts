@@ -46,6 +46,7 @@ const configured: Readonly<Record<string, Source>> = {
   sendgrid: sources.sendgrid({ verify: 'none' }),
   twilio: sources.twilio({ authToken: SECRET, url: 'https://example.com/webhooks/twilio' }),
   standard: sources.standardWebhooks({ secret: 'whsec_c2VjcmV0' }),
+  hmac: sources.hmac({ secret: SECRET, header: 'x-signature' }),
   bearer: sources.bearer({ token: 'token' }),
   off: sources.github({ secret: sources.env('NEXTEVENT_TEST_UNSET') }),
   own: sources.defineSource({
@@ -295,6 +296,28 @@ describe('an event', () => {
     assert.deepEqual([type, id, data], ['star', 'd-1', { starred_at: null }]);
   });
 
+  const forms: Array<[name: string, body: string, headers: Record<string, string>]> = [
+    [
+      'github',
+      '{"issue":1,"comment":"&payload={\\"number\\":1}"}',
+      { 'x-github-event': 'issue_comment' },
+    ],
+    ['slack', ' \n{"type":"a","event_id":"e","text":"&payload={\\"type\\":\\"forged\\"}&"}', {}],
+    ['hmac', '[{"type":"a","text":"&type=forged&"}]', {}],
+    ['hmac', '"&type=forged&"', {}],
+  ];
+  for (const [name, body, headers] of forms) {
+    test(`of ${name} is JSON also by the content type of a form: ${body.trim()}`, async () => {
+      const draft = signed(name, { body, headers });
+      await send(name, draft);
+      const [asJson] = events;
+      assert.ok(asJson);
+      events = [];
+      await send(name, { ...draft, headers: { ...draft.headers, ...FORM_TYPE } });
+      assert.deepEqual([onlyEvent().type, onlyEvent().data], [asJson.type, asJson.data]);
+    });
+  }
+
   test('of Shopify is about what its topic names', async () => {
     const draft = signedSampleOf(configured.shopify!, 'products/update');
     const headers = { ...draft.headers, 'x-shopify-topic': 'orders/paid' };
@@ -442,6 +465,24 @@ describe('a body with several events', () => {
         },
       ],
     );
+  });
+
+  test('of Meta is a field alone where no values are told, or what there is', async () => {
+    const fields = { id: '1', time: 2, changed_fields: ['photos', 'feed'] };
+    const other = { id: '3', news: [1] };
+    await send('meta', signed('meta', { body: { object: 'user', entry: [fields, other] } }));
+    assert.deepEqual(
+      events.map(({ type, data }) => [type, data]),
+      [
+        ['user.photos', { object: 'user', entry: [{ ...fields, changed_fields: ['photos'] }] }],
+        ['user.feed', { object: 'user', entry: [{ ...fields, changed_fields: ['feed'] }] }],
+        ['user', { object: 'user', entry: [other] }],
+      ],
+    );
+    assert.equal(new Set(events.map(({ id }) => id)).size, 3);
+    events = [];
+    const wrong = { object: 'user', entry: [{ changed_fields: [1] }] };
+    await refuse('meta', signed('meta', { body: wrong }), 'PARSE');
   });
 
   test('of Graph is refused if one of them is not for us', async () => {

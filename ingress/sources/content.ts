@@ -8,6 +8,14 @@ const JSON_DEPTH_MAX = 1_000;
 
 const FORM_TYPE = 'application/x-www-form-urlencoded';
 
+/** What JSON begins with that has room for a text of somebody else's. A form has these escaped. */
+const JSON_START = /^[\t\n\r ]*["[{]/;
+
+/** How many fields a form may have: bounds the time that it takes to read, before it is verified too. */
+const FORM_FIELDS_MAX = 10_000;
+
+const AMPERSAND = '&'.charCodeAt(0);
+
 /** A JSON object, or the fields of a form. */
 export type Content = Readonly<Record<string, unknown>>;
 
@@ -50,14 +58,31 @@ export function isObject(value: unknown): value is Content {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Whether the request says that its body is a form. */
-export function isForm({ headers }: Pick<SourceRequest, 'headers'>): boolean {
-  return headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() === FORM_TYPE;
+/**
+ * Whether the body is a form: the request says so, and it does not begin as JSON does. A signature is
+ * over the body alone, so by its content type nobody is to have signed JSON read as something else.
+ */
+export function isForm({ headers, body }: Pick<SourceRequest, 'headers' | 'body'>): boolean {
+  const type = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
+  return type === FORM_TYPE && !JSON_START.test(toText(body));
 }
 
-/** The fields of a form, in their order. */
+/**
+ * The fields of a form, in their order.
+ *
+ * @throws RequestError if they are more than 10,000
+ */
 export function toFields(body: Uint8Array): URLSearchParams {
-  return new URLSearchParams(new TextDecoder().decode(body));
+  let fields = 1;
+  for (let at = body.indexOf(AMPERSAND); at !== -1; at = body.indexOf(AMPERSAND, at + 1)) {
+    fields += 1;
+    if (fields > FORM_FIELDS_MAX) throw new RequestError(`more than ${FORM_FIELDS_MAX} fields`);
+  }
+  return new URLSearchParams(toText(body));
+}
+
+function toText(body: Uint8Array): string {
+  return new TextDecoder().decode(body);
 }
 
 /** A form, or all JSON there is. Values of a field that comes several times are joined by `', '`. */

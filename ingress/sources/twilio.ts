@@ -93,10 +93,11 @@ function toScheme(authToken: Secrets, url: Secret): Scheme {
       return undefined;
     },
     sign(draft) {
-      const hasForm = isForm(draft);
-      const hash = hasForm ? '' : `?${BODY_HASH}=${sha256(Buffer.from(draft.body))}`;
+      const body = Buffer.from(draft.body);
+      const hasForm = isForm({ ...draft, body });
+      const hash = hasForm ? '' : `?${BODY_HASH}=${sha256(body)}`;
       const suffix = `${draft.suffix}${hash}`;
-      const fields = hasForm ? inOrder(toFields(Buffer.from(draft.body))) : '';
+      const fields = hasForm ? inOrder(toFields(body)) : '';
       const token = signingSecret(tokens.values, 'twilio');
       const signature = hmacOf([`${places.values[0] ?? ''}${suffix}`, fields], token, DIGEST);
       return { ...draft, suffix, headers: { ...draft.headers, [HEADER]: signature } };
