@@ -1,4 +1,4 @@
-import { isObject, textAt, toObject, typeAt, valueAt, type Content } from './content.ts';
+import { isObject, textAt, toObject, typeAt, valueAt, without, type Content } from './content.ts';
 import { createSource } from './create-source.ts';
 import { hmacScheme } from './hmac-scheme.ts';
 import { isOneOf, isUnverified, type Scheme } from './scheme.ts';
@@ -26,8 +26,8 @@ export type MetaOptions =
       readonly verifyToken: Secrets;
     });
 
-/** Where an entry lists what happened, by the kind of product. */
-const LISTS = ['changes', 'messaging', 'standby'] as const;
+/** Where an entry lists what happened, by the kind of product, or the fields alone that changed. */
+const LISTS = ['changes', 'messaging', 'standby', 'changed_fields'] as const;
 
 /**
  * Webhooks of Meta: WhatsApp, Messenger, Instagram, pages.
@@ -36,7 +36,7 @@ const LISTS = ['changes', 'messaging', 'standby'] as const;
  * the webhook up is answered if it knows the verify token. A body may hold several entries with
  * several changes: each change is an event. Its type is the object and the field
  * (`whatsapp_business_account.messages`, `page.messaging`), its data the body with this change
- * alone. Meta has no ids for them: the id is a hash of the change, its entry and the entry's time.
+ * alone. An entry that lists none is an event of its object (`user`). Meta has no ids for them: the id is a hash of the change, its entry and the entry's time.
  *
  * @throws ConfigError if there is no secret or no verify token
  *
@@ -87,36 +87,52 @@ function handshake(request: SourceRequest, tokens: ResolvedSecrets | undefined):
 
 function toEvents(body: Content): readonly SourceEvent[] {
   const object = typeAt(body, 'object');
-  return listAt(body, 'entry').flatMap((entry) =>
-    LISTS.flatMap((list) =>
-      listAt(entry, list).map((change) => toEvent({ object, entry, list, change })),
-    ),
-  );
+  return listAt(body, 'entry').flatMap((entry) => {
+    const subject = textAt(entry, 'id');
+    // Whatever else Meta tells is taken as it is: nobody would hear of what is passed over.
+    if (!LISTS.some((list) => Object.hasOwn(entry, list))) {
+      const id = hashId(object, JSON.stringify(entry));
+      return [{ type: object, data: { object, entry: [entry] }, id, subject }];
+    }
+    const rest = without(entry, LISTS);
+    return changesOf(entry).map(({ list, field, change }) => ({
+      type: `${object}.${field}`,
+      data: { object, entry: [{ ...rest, [list]: [change] }] },
+      id: hashId(object, JSON.stringify(rest), list, JSON.stringify(change)),
+      subject,
+    }));
+  });
 }
 
-function toEvent({
-  object,
-  entry,
-  list,
-  change,
-}: {
-  readonly object: string;
-  readonly entry: Content;
+/** One of what an entry lists, and what it is about. */
+interface Change {
   readonly list: (typeof LISTS)[number];
-  readonly change: Content;
-}): SourceEvent {
-  const field = list === 'changes' ? typeAt(change, 'field') : list;
-  const { changes: _, messaging: __, standby: ___, ...rest } = entry;
-  return {
-    type: `${object}.${field}`,
-    data: { object, entry: [{ ...rest, [list]: [change] }] },
-    id: hashId(object, JSON.stringify(rest), list, JSON.stringify(change)),
-    subject: textAt(entry, 'id'),
-  };
+  readonly field: string;
+  readonly change: unknown;
+}
+
+function changesOf(entry: Content): readonly Change[] {
+  const named = LISTS.flatMap((list) => {
+    if (list === 'changed_fields') return [];
+    return listAt(entry, list).map((change) => {
+      return { list, field: list === 'changes' ? typeAt(change, 'field') : list, change };
+    });
+  });
+  const fields = textsAt(entry, 'changed_fields');
+  return [
+    ...named,
+    ...fields.map((field) => ({ list: 'changed_fields' as const, field, change: field })),
+  ];
 }
 
 function listAt(content: Content, key: string): readonly Content[] {
   const list = valueAt(content, key) ?? [];
   if (Array.isArray(list) && list.every(isObject)) return list;
   throw new RequestError(`the body has something else than a list of objects at ${key}`);
+}
+
+function textsAt(content: Content, key: string): readonly string[] {
+  const list = valueAt(content, key) ?? [];
+  if (Array.isArray(list) && list.every((one) => typeof one === 'string')) return list;
+  throw new RequestError(`the body has something else than a list of texts at ${key}`);
 }
