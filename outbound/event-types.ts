@@ -8,7 +8,10 @@ const TYPES_MAX = 100;
 const EVERY = '*';
 
 /** Names that stand for families of types. */
-const FAMILIES: Readonly<Record<string, string>> = { EXECUTION: 'WORKFLOW_*', TASK: 'TASK_*' };
+const FAMILIES: ReadonlyMap<string, string> = new Map([
+  ['EXECUTION', 'WORKFLOW_*'],
+  ['TASK', 'TASK_*'],
+]);
 
 /**
  * The filter of a listener for these types that match its filter. In a type `*` stands for any
@@ -24,7 +27,7 @@ export function withEventTypes(filter: string, types: unknown): string {
   if (types.length > TYPES_MAX) {
     throw new ListenerError(`${types.length} event types, at most ${TYPES_MAX}`);
   }
-  const wanted = (types as string[]).map((type) => FAMILIES[type] ?? type);
+  const wanted = (types as string[]).map((type) => FAMILIES.get(type) ?? type);
   if (wanted.length === 0 || wanted.includes(EVERY)) return filter;
   const condition = toCondition(wanted);
   // The line end, because a filter may end with a comment.

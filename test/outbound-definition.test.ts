@@ -246,6 +246,7 @@ describe('the event types of a listener', () => {
     [{ events: ['*', 'a'] }, '', ['b'], []],
     [{ event_types: ['a'] }, "event_type == 'a'", ['a'], ['b', 'aa']],
     [{ eventTypes: ['a', 'b'] }, "event_type in ['a', 'b']", ['a', 'b'], ['c']],
+    [{ events: ['constructor'] }, "event_type == 'constructor'", ['constructor'], ['a']],
     [{ events: ['order.*'] }, "event_type.startsWith('order.')", ['order.paid'], ['orders']],
     [
       { events: ['EXECUTION'] },

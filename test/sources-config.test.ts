@@ -49,7 +49,7 @@ describe('a source is not made', () => {
     ['bearer', {}, /^bearer: token must be text/],
     ['basic', { username: 'u' }, /^basic: password must be text/],
     ['apiKey', { key: 'k', header: ':' }, /^apiKey: header is ":"/],
-    ['env', 'GITHUB-SECRET', /^env: "GITHUB-SECRET" is not the name of an environment variable$/],
+    ['env', 'GITHUB-SECRET', /^env: that is not the name of an environment variable$/],
     ['defineSource', { kind: '' }, /^defineSource: kind is empty$/],
     ['defineSource', { kind: 'a', verify: 'none' }, /^defineSource: toEvents is not a function$/],
     ['defineSource', { kind: 'a', toEvents() {} }, /^defineSource: verify is neither/],

@@ -47,7 +47,8 @@ export interface ResolvedSecrets {
  */
 export function env(variable: string): EnvironmentVariable {
   if (!/^[A-Za-z_]\w*$/.test(variable)) {
-    throw new ConfigError(`env: "${variable}" is not the name of an environment variable`);
+    // What was given may be the secret itself, so it is not repeated.
+    throw new ConfigError(`env: that is not the name of an environment variable`);
   }
   return { env: variable };
 }
