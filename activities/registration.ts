@@ -32,6 +32,7 @@ export interface Registered {
 }
 
 type Held = Pick<RegistrationRequest, 'id' | 'source' | 'resolved'>;
+type Suspended = Held & Pick<RegistrationRequest, 'run'>;
 
 export interface RegistrationDeps {
   readonly client: SourceClient;
@@ -73,10 +74,14 @@ export function createRegistrationActivities(deps: RegistrationDeps) {
       for (const [source, ids] of groupBySource(ended)) await client.unregister(source, ids);
     },
 
-    /** For a workflow whose run takes no more events. */
-    async nexteventSuspend(held: readonly Held[], run: string): Promise<void> {
-      for (const [source, ids] of groupBySource(held)) {
-        await client.suspend(source, { ids, undeliverable: 0, run });
+    /** For a workflow whose run takes no more events; an earlier run may have registered them. */
+    async nexteventSuspend(held: readonly Suspended[], run: string): Promise<void> {
+      const runOf = (one: Suspended): string => one.run ?? run;
+      for (const registeredBy of new Set(held.map(runOf))) {
+        const those = held.filter((one) => runOf(one) === registeredBy);
+        for (const [source, ids] of groupBySource(those)) {
+          await client.suspend(source, { ids, undeliverable: 0, run: registeredBy });
+        }
       }
     },
   };

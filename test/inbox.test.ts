@@ -295,11 +295,15 @@ describe('Inbox', () => {
     inbox.suspend();
     const next = nextRunOf(inbox);
     assert.equal(next.suspended, true);
-    next.resume();
+    next.resume('the next');
     assert.equal(next.suspended, false);
     assert.equal(nextRunOf(next).suspended, true);
     next.resumed();
     assert.equal(nextRunOf(next).suspended, false);
+    assert.deepEqual(
+      nextRunOf(next).held.map(({ run }) => run),
+      ['the next'],
+    );
   });
 
   test('remembers the last events, and no more', () => {

@@ -82,10 +82,11 @@ describe('A subscriber that does not read', () => {
     }
   });
 
-  test('is suspended at 8,000 signals', async () => {
+  test('is suspended at 8,000 signals, also by what a run before has subscribed to', async () => {
     const app = await startApp(server, { sources: ['signalled'] });
     try {
-      const hoarding = await app.start('hoard', { source: 'signalled', received: [] });
+      const input = { source: 'signalled', received: [], handsOn: true };
+      const hoarding = await app.start('hoard', input);
       await untilSubscribed(hoarding, 1);
       // Of those that a reused workflow id would get: they count, and are for nobody. A worker
       // would take them one by one, and they would come while its tasks are on their way.

@@ -16,12 +16,14 @@ export interface HeldSubscription {
   readonly received?: number;
   /** The source that the name stood for when it was subscribed. */
   readonly resolved?: string;
+  /** Which run registered it last, as its source knows it: see `runTag`. Older states do not say. */
+  readonly run?: string;
   /** Whether the search attribute is to name it. */
   readonly isSearchable?: boolean;
 }
 
 /** What is subscribed to. */
-export type Wish = Pick<HeldSubscription, 'id' | 'source' | 'filter' | 'resolved'>;
+export type Wish = Pick<HeldSubscription, 'id' | 'source' | 'filter' | 'resolved' | 'run'>;
 
 /** As much of a subscription as it takes to end it. */
 export type Ended = Pick<HeldSubscription, 'id' | 'source' | 'resolved'>;

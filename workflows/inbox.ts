@@ -226,10 +226,11 @@ export class Inbox {
     this.#waiters.abandon('suspended', () => true);
   }
 
-  /** The run before was suspended, and this one is not, once its sources have heard of it. */
-  resume(): void {
+  /** The run before was suspended, and this one, which registers all that is held, is not. */
+  resume(run: string): void {
     this.#suspended = false;
     this.#registering = true;
+    for (const held of this.held) this.#held.set(held.id, { ...held, run });
   }
 
   /** The sources have heard of all that is held. */

@@ -79,7 +79,7 @@ export async function register(wish: Wish): Promise<Registered> {
  * that goes on waits for it. It is retried for as long as the run goes on, and then by the next.
  */
 export function registerAgain(inbox: Inbox): void {
-  inbox.resume();
+  inbox.resume(thisRun());
   if (inbox.held.length === 0) {
     inbox.resumed();
     return;
@@ -91,13 +91,18 @@ export function registerAgain(inbox: Inbox): void {
 
 /** Tells the sources that this run takes no more events. */
 export function suspend(inbox: Inbox): void {
-  const suspended = inbox.held.map(({ id, source, resolved }) => ({
+  const suspended = inbox.held.map(({ id, source, resolved, run }) => ({
     id,
     source,
     ...(resolved !== undefined && { resolved }),
+    ...(run !== undefined && { run }),
   }));
-  const run = runTag(workflowInfo().runId);
-  CancellationScope.nonCancellable(() => nexteventSuspend(suspended, run)).catch(() => {});
+  CancellationScope.nonCancellable(() => nexteventSuspend(suspended, thisRun())).catch(() => {});
+}
+
+/** Tells this run from the others of its workflow. */
+export function thisRun(): string {
+  return runTag(workflowInfo().runId);
 }
 
 /** Tells the sources of everything that ended. Retried for as long as the workflow runs. */
@@ -173,7 +178,7 @@ function beforeTheEnd(awaited: Promise<unknown>) {
 }
 
 function toRequest({ id, source, filter, resolved }: Wish) {
-  const { workflowId, firstExecutionRunId: firstRunId, runId } = workflowInfo();
-  const request = { id, source, filter, workflowId, firstRunId, run: runTag(runId) };
+  const { workflowId, firstExecutionRunId: firstRunId } = workflowInfo();
+  const request = { id, source, filter, workflowId, firstRunId, run: thisRun() };
   return { ...request, ...(resolved !== undefined && { resolved }) };
 }

@@ -11,7 +11,7 @@ import { currentInbox, currentResponses } from './current-inbox.ts';
 import { InvalidArgumentError, toSubscribeError, UnknownSubscriptionError } from './errors.ts';
 import { TRIGGER_SUBSCRIPTION } from './inbox.ts';
 import type { HttpResponse } from './messages.ts';
-import { mintSubscriptionId, register, release } from './registration.ts';
+import { mintSubscriptionId, register, release, thisRun } from './registration.ts';
 import { checkResponse } from './respond.ts';
 import { isRunFull } from './run-limits.ts';
 import { showSources } from './search-attribute.ts';
@@ -88,7 +88,7 @@ export async function subscribe(source: string, filter = ''): Promise<Subscripti
   const inbox = currentInbox();
   if (inbox.suspended) throw overflow();
   const id = mintSubscriptionId(source, filter);
-  inbox.hold({ id, source, filter }, () => patched('early-in-order'));
+  inbox.hold({ id, source, filter, run: thisRun() }, () => patched('early-in-order'));
   try {
     inbox.registered(id, await register({ id, source, filter }));
     showSources(inbox);

@@ -9,6 +9,8 @@ import { goOnSignal } from './stage.ts';
 export interface HoardInput {
   readonly source: string;
   readonly id?: SubscriptionId;
+  /** Whether the next run is to hoard what this one has subscribed to. */
+  readonly handsOn?: boolean;
   readonly received: readonly Received[];
   /** What `nextEvent` threw when there was no more to read. */
   readonly thrown?: string;
@@ -21,7 +23,10 @@ export interface HoardInput {
 export async function hoard(input: HoardInput): Promise<HoardInput> {
   const received = [...input.received];
   const id = input.id ?? (await subscribe(input.source));
-  let isTold = input.id !== undefined;
+  if (input.handsOn === true) {
+    return continueAsNew<typeof hoard>({ source: input.source, id, handsOn: false, received });
+  }
+  let isTold = input.id !== undefined && input.handsOn === undefined;
   setHandler(progressQuery, () => ({ subscribed: [id], received }));
   setHandler(goOnSignal, () => {
     isTold = true;
