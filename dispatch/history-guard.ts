@@ -8,8 +8,11 @@ import { SubscriberClient } from './subscriber-client.ts';
  */
 const HISTORY_BYTES_MAX = 45 * 1024 * 1024;
 
-/** A workflow's history is looked at again after so many bytes were sent to it. */
+/** A workflow's history is looked at again after so many bytes were sent to it, */
 const LOOK_AFTER_BYTES = 1024 * 1024;
+
+/** but before each, once it has less room than this, in bytes: other processes send to it, too. */
+const LITTLE_ROOM_BYTES = 5 * LOOK_AFTER_BYTES;
 
 /**
  * Of so many workflows it is remembered how much they were sent: more than one event is for, or
@@ -33,9 +36,10 @@ export class HistoryGuard {
     this.#remember(workflowId, sent);
     if (sent < LOOK_AFTER_BYTES) return false;
     const described = await this.#subscribers.describe(workflowId);
-    this.#remember(workflowId, bytes);
-    if (described === undefined || !described.isOpen) return false;
-    return described.historyBytes + bytes > HISTORY_BYTES_MAX;
+    const historyBytes = described?.isOpen === true ? described.historyBytes : 0;
+    const room = HISTORY_BYTES_MAX - historyBytes - bytes;
+    this.#remember(workflowId, room < LITTLE_ROOM_BYTES ? LOOK_AFTER_BYTES : bytes);
+    return room < 0;
   }
 
   #remember(workflowId: string, bytes: number): void {

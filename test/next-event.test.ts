@@ -29,6 +29,7 @@ import {
 } from './observe.ts';
 import { resultOf } from './received.ts';
 import { untilShown } from './rounds.ts';
+import { eventSignal } from '../workflows/messages.ts';
 import type { Received } from './workflows/listening.ts';
 import { read, type Reading, type Readings } from './workflows/reading.ts';
 import type { Outcome } from './workflows/stage.ts';
@@ -85,6 +86,18 @@ describe('nextEvent', { timeout: 1_800_000 }, () => {
       await deliver(app, source, { paid }, `e${index}`);
     }
     assert.deepEqual(idsOf(await drained(handle)), ['e1', 'e3']);
+  });
+
+  test('goes on beside signals of its name that bring no events', async () => {
+    const source = aSource();
+    const handle = await startSubscribed('takeAll', source, ['']);
+    const { runId: to } = await handle.describe();
+    for (const argument of [null, 'event', {}, { to }, { to, events: [null] }, { trigger: 'a' }]) {
+      await handle.signal(eventSignal.name, argument);
+    }
+    await handle.signal(eventSignal.name);
+    await deliver(app, source, {}, 'after');
+    assert.deepEqual(idsOf(await drained(handle)), ['after']);
   });
 
   test('gives no event from before subscribe, and every one from after it', async () => {

@@ -81,6 +81,29 @@ describe('the state of a source', () => {
     assert.ok(pages > 2);
   });
 
+  test('is not changed by signals that are none of its own', () => {
+    const source = sourceWith('a');
+    const before = source.toState();
+    const context = { nowMs: 1, firstRunId: 'first' };
+    const names = ['register', 'unregister', 'accept', 'suspend', 'event'];
+    const wrong = [
+      undefined,
+      null,
+      'ids',
+      ...[null, 'a', {}, [null], [1], [{}]].map((list) => {
+        return { registrations: list, ids: list, entries: list, undeliverable: 1 };
+      }),
+    ];
+    for (const name of names) {
+      for (const argument of wrong) {
+        source.apply(name, argument, context);
+      }
+    }
+    assert.deepEqual(source.toState(), before);
+    source.apply('register', { registrations: [registrationOf('b')] }, context);
+    assert.deepEqual(idsOf(source), ['a', 'b']);
+  });
+
   test('places an accepted event before every later subscription', () => {
     const source = sourceWith('a');
     source.accept({ entries: [{ eventId: 'e1', after: 0 }] }, 'first');

@@ -32,11 +32,12 @@ import { inboxDetails } from './details.ts';
 import { execute, failInHandler } from './execute.ts';
 import { Inbox } from './inbox.ts';
 import type { InboxState } from './inbox-state.ts';
-import { eventSignal, subscriptionsQuery, type EventBatch, type TriggerBatch } from './messages.ts';
+import { eventSignal, subscriptionsQuery } from './messages.ts';
 import { registerAgain, release, suspend } from './registration.ts';
 import { onReset } from './reset.ts';
 import { Responses } from './respond.ts';
 import { isRunFull } from './run-limits.ts';
+import { isEventBatch, isTriggerBatch } from './signal-shapes.ts';
 import { TaskGuard } from './task-guard.ts';
 import { splitJobs } from './local-results.ts';
 import { Task } from './task.ts';
@@ -73,7 +74,7 @@ export function interceptors(): WorkflowInterceptors {
           if (input.signalName !== eventSignal.name) {
             return next(input).catch((error: unknown) => failInHandler(inbox, error));
           }
-          receive(inbox, input.args[0] as EventBatch | TriggerBatch);
+          receive(inbox, input.args[0]);
           return taken;
         },
         execute(input, next) {
@@ -182,10 +183,12 @@ function suspendIfFull(inbox: Inbox): void {
   suspend(inbox);
 }
 
-function receive(inbox: Inbox, batch: EventBatch | TriggerBatch): void {
-  if ('trigger' in batch) inbox.feed(batch.events);
+function receive(inbox: Inbox, batch: unknown): void {
+  if (isTriggerBatch(batch)) inbox.feed(batch.events);
   // A workflow id that is used again does not get what its predecessor subscribed to.
-  else if (batch.to === workflowInfo().firstExecutionRunId) inbox.receive(batch);
+  else if (isEventBatch(batch) && batch.to === workflowInfo().firstExecutionRunId) {
+    inbox.receive(batch);
+  }
 }
 
 /** What it was handed, the attempt before has ended. */

@@ -21,6 +21,12 @@ import {
 } from './messages.ts';
 import { PlacedBacklog } from './placed-backlog.ts';
 import { Removals } from './removals.ts';
+import {
+  isAcceptRequest,
+  isRegisterRequest,
+  isSuspendRequest,
+  isUnregisterRequest,
+} from './signal-shapes.ts';
 import { pageOf } from './source-page.ts';
 import type { Merged, SourceState } from './source-records.ts';
 
@@ -100,19 +106,18 @@ export class Source {
     };
   }
 
-  /** A signal that is not of a known shape comes from elsewhere, and changes nothing. */
+  /** A signal that is not of a known name and shape comes from elsewhere, and changes nothing. */
   apply(name: string, argument: unknown, context: SignalContext): void {
-    if (typeof argument !== 'object' || argument === null) return;
     if (this.#pending !== undefined) {
       this.#pending.push({ name, argument, context });
-    } else if (name === registerSignal.name && 'registrations' in argument) {
-      this.register(argument as RegisterRequest, context.nowMs);
-    } else if (name === unregisterSignal.name && 'ids' in argument) {
-      this.unregister(argument as UnregisterRequest);
-    } else if (name === acceptSignal.name && 'entries' in argument) {
-      this.accept(argument as AcceptRequest, context.firstRunId);
-    } else if (name === suspendSignal.name && 'undeliverable' in argument) {
-      this.suspend(argument as SuspendRequest);
+    } else if (name === registerSignal.name && isRegisterRequest(argument)) {
+      this.register(argument, context.nowMs);
+    } else if (name === unregisterSignal.name && isUnregisterRequest(argument)) {
+      this.unregister(argument);
+    } else if (name === acceptSignal.name && isAcceptRequest(argument)) {
+      this.accept(argument, context.firstRunId);
+    } else if (name === suspendSignal.name && isSuspendRequest(argument)) {
+      this.suspend(argument);
     }
   }
 

@@ -1,0 +1,59 @@
+// Whether what a signal brings is what its name says. Anyone with access to the namespace can send one,
+// and a workflow that fails for it fails for ever: one of another shape changes nothing.
+
+import type {
+  AcceptRequest,
+  EventBatch,
+  RegisterRequest,
+  SuspendRequest,
+  TriggerBatch,
+  UnregisterRequest,
+} from './messages.ts';
+
+export function isRegisterRequest(argument: unknown): argument is RegisterRequest {
+  return isListAt(argument, 'registrations', (one) => isTextAt(one, 'id'));
+}
+
+export function isUnregisterRequest(argument: unknown): argument is UnregisterRequest {
+  return isListAt(argument, 'ids', isText);
+}
+
+export function isAcceptRequest(argument: unknown): argument is AcceptRequest {
+  return isListAt(argument, 'entries', (one) => isTextAt(one, 'eventId'));
+}
+
+export function isSuspendRequest(argument: unknown): argument is SuspendRequest {
+  return isUnregisterRequest(argument) && 'undeliverable' in argument;
+}
+
+export function isTriggerBatch(argument: unknown): argument is TriggerBatch {
+  return isTextAt(argument, 'trigger') && isListAt(argument, 'events', isEvent);
+}
+
+export function isEventBatch(argument: unknown): argument is EventBatch {
+  const isMatched = (one: unknown): boolean =>
+    isListAt(one, 'subscriptions', isText) && isEvent(valueAt(one, 'event'));
+  return isTextAt(argument, 'to') && isListAt(argument, 'events', isMatched);
+}
+
+function isEvent(value: unknown): boolean {
+  return isTextAt(value, 'source') && isTextAt(value, 'id');
+}
+
+function isListAt(argument: unknown, key: string, isOne: (one: unknown) => boolean): boolean {
+  const list = valueAt(argument, key);
+  return Array.isArray(list) && list.every(isOne);
+}
+
+function isTextAt(argument: unknown, key: string): boolean {
+  return isText(valueAt(argument, key));
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+function valueAt(argument: unknown, key: string): unknown {
+  if (typeof argument !== 'object' || argument === null) return undefined;
+  return (argument as Readonly<Record<string, unknown>>)[key];
+}
