@@ -68,7 +68,8 @@ describe('npm start', () => {
     const dev = project.start({ env: { HOST: 'nowhere.invalid' } });
     const curl = await dev.curlLine();
     const { stdout } = await run('bash', ['-c', curl]);
-    assert.match(stdout, /"started":\["on-post\//);
+    // A server that has too much to do when it starts has it taken by way of the backlog.
+    assert.match(stdout, /"(started":\["on-post\/|queued":true)/);
     const again = await run('bash', ['-c', `${curl} --silent --include`]);
     assert.match(again.stdout, /^HTTP\/1\.1 202 /);
     assert.match(dev.output, /webhooks\/try-me -d/, 'a name that needs no thought is shown');
@@ -177,8 +178,7 @@ describe('npm start', () => {
   test('keeps workflows over a restart', async () => {
     await using project = await makeProject({ workflows: ANSWER });
     const first = project.start();
-    const { stdout } = await run('bash', ['-c', `${await first.curlLine()} --silent`]);
-    const [workflowId] = (JSON.parse(stdout) as { started: [string] }).started;
+    const workflowId = await postBy(await first.curlLine());
     first.kill('SIGTERM');
     assert.equal(await first.exitCode, 0);
 
@@ -265,8 +265,7 @@ describe('npm run dev', () => {
   test('reloads changed workflows, and waits for a broken configuration to be mended', async () => {
     await using project = await makeProject({ workflows: FAULTY_ANSWER });
     const dev = project.start({ args: ['--reload'] });
-    const { stdout } = await run('bash', ['-c', `${await dev.curlLine()} --silent`]);
-    const [workflowId] = (JSON.parse(stdout) as { started: [string] }).started;
+    const workflowId = await postBy(await dev.curlLine());
     await dev.prints(/index\.ts:3:\d+\); Temporal retries it/);
 
     await project.write('flows/index.ts', `// A line more.\n${FAULTY_ANSWER}`);
@@ -309,8 +308,7 @@ describe('npm run dev', () => {
 
     await project.write('words/word.ts', `export const WORD = 'one';`);
     await dev.prints(/^changed: words\/word\.ts; restarting worker and ingress$/m);
-    const { stdout } = await run('bash', ['-c', `${await dev.curlLine()} --silent`]);
-    const [workflowId] = (JSON.parse(stdout) as { started: [string] }).started;
+    const workflowId = await postBy(await dev.curlLine());
     await using connection = await connectTo(dev.temporalAddress);
     const { workflow } = new Client({ connection });
     assert.equal(await workflow.getHandle(workflowId).result(), 'one');
@@ -319,9 +317,7 @@ describe('npm run dev', () => {
     await project.write('words/word.ts', `export const WORD = 'two';`);
     await until('all is ready again', () => dev.output.slice(isBefore).includes('\ncurl '));
     const [curl = ''] = /^curl .*$/m.exec(dev.output.slice(isBefore)) ?? [];
-    const again = await run('bash', ['-c', `${curl} --silent`]);
-    const [nextId] = (JSON.parse(again.stdout) as { started: [string] }).started;
-    assert.equal(await workflow.getHandle(nextId).result(), 'two');
+    assert.equal(await workflow.getHandle(await postBy(curl)).result(), 'two');
 
     await Promise.all(
       ['node_modules/one/index.ts', 'dist/index.js', '.git/index.ts', 'README.md'].map((name) =>
@@ -520,6 +516,13 @@ class Started {
   curlLine(): Promise<string> {
     return this.prints(/^curl .*(?=\n)/m);
   }
+}
+
+/** Runs the line that was printed, and gives the id of the workflow that it started. */
+async function postBy(curl: string): Promise<string> {
+  const { stdout } = await run('bash', ['-c', `${curl} --silent --retry 9`]);
+  const { id } = JSON.parse(stdout) as { id: string };
+  return `on-post/${id}`;
 }
 
 async function until(what: string, condition: () => boolean): Promise<void> {

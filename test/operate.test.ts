@@ -358,7 +358,9 @@ describe('Processes as they are deployed', { timeout: 900_000 }, () => {
     });
     assert.match(completed[0], /workflow_type="returnEvent"/);
     const found = await metricsAt(ofIngress);
-    assert.equal(found.get('nextevent_workflows_dispatched_total{source="ingress",by="start"}'), 1);
+    // Those that were queued before have started one, too.
+    const started = found.get('nextevent_workflows_dispatched_total{source="ingress",by="start"}');
+    assert.ok(started !== undefined && started >= 1, `${started}`);
     assert.equal((await fetch(`${ofIngress}/api/v1/sources`)).status, 404, 'metrics and no more');
   });
 });

@@ -100,7 +100,7 @@ describe('a receiver that', () => {
     assert.equal(record.message, 'no answer within 0.3 s');
     assert.equal(record.isSuccessful, false);
     assert.equal(record.response, undefined);
-    assert.ok(record.durationMs >= 290 && record.durationMs < 3_000, String(record.durationMs));
+    assert.ok(record.durationMs >= 290 && record.durationMs < 30_000, String(record.durationMs));
   });
 
   test('takes connections and nothing else is given up on, too', async () => {

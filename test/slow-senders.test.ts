@@ -219,7 +219,7 @@ describe('More than there is room for', () => {
       Buffer.from(`${head}content-length: ${body.length}\r\n\r\n`),
       body.subarray(0, -8),
     ]);
-    const before = process.memoryUsage().arrayBuffers;
+    const beforeBytes = process.memoryUsage().arrayBuffers;
     const sockets: Socket[] = [];
     for (let sent = 0; sent < COMPRESSED; sent += 1) {
       const connection = once(server, 'connection');
@@ -230,7 +230,7 @@ describe('More than there is room for', () => {
       await until('it is read', () => accepted.bytesRead >= request.length);
       await servePromptly();
     }
-    const heldBytes = process.memoryUsage().arrayBuffers - before;
+    const heldBytes = process.memoryUsage().arrayBuffers - beforeBytes;
     for (const socket of sockets) socket.destroy();
     assert.ok(heldBytes < (COMPRESSED * EVENT_BYTES_MAX) / 4, `${heldBytes} bytes`);
   });

@@ -20,6 +20,7 @@ import {
   STORED_EVENT_WORKFLOW_TYPE,
 } from '../workflows/messages.ts';
 import { listenerBundle, sourceBundle, userBundle } from './bundles.ts';
+import { PATIENT } from '../worker/patient.ts';
 import { ReplayFailedError } from './errors.ts';
 
 /** The workflows of the worker of sources. */
@@ -104,7 +105,7 @@ export async function replayHistories(
       const history = await read(given);
       const workflowBundle = await bundleFor(history, options);
       const workflowId = startOf(history)?.workflowId;
-      await Worker.runReplayHistory({ workflowBundle }, history, workflowId);
+      await Worker.runReplayHistory({ workflowBundle, ...PATIENT }, history, workflowId);
     } catch (error) {
       failures.set(name, error instanceof Error ? error : new Error(String(error)));
     }

@@ -334,8 +334,7 @@ export class Inbox {
   }
 
   #giveToWaiter(event: Event): boolean {
-    const { subscription: id = '' } = event;
-    const waiter = this.#closed ? undefined : this.#waiters.takeFor(id);
+    const waiter = this.#closed ? undefined : this.#waiters.takeFor(event.subscription ?? '');
     if (waiter === undefined) return false;
     waiter.stop();
     this.turns.wake(waiter, event);

@@ -55,7 +55,7 @@ export async function subscribeAgain(input: RaceInput): Promise<string[]> {
   const received: string[] = [];
   let id = await subscribe(input.source, filter);
   for (let round = 0; round < input.rounds; round += 1) {
-    await local.afterSubscribe(input.name);
+    await local.afterSubscribe(`${input.name}/${round}`);
     const event = await nextEvent(id, { timeout: LOST_AFTER });
     const again = await subscribe(input.source, filter);
     received.push(event?.id ?? 'lost');
