@@ -16,7 +16,12 @@ import {
 import { readSubscriptions } from '../dispatch/source-reading.ts';
 import { backlogPageOf, pageOf } from '../workflows/recovered.ts';
 import type { Recovered } from '../workflows/source-records.ts';
-import { runTag, type Subscription, type SubscriptionId } from '../events/subscription.ts';
+import {
+  runTag,
+  type Registration,
+  type Subscription,
+  type SubscriptionId,
+} from '../events/subscription.ts';
 import { recoverSource } from './recover-source.ts';
 
 /** How many workflows are looked at side by side. */
@@ -90,7 +95,7 @@ export function createCareActivities({ client, subscribers, runs }: CareDeps) {
           leaving.push(...gone);
           if (leaving.length >= LEAVING_MAX) await unregister();
           if (revived.length > 0) {
-            await client.register(source, { registrations: revived, again: true });
+            await client.register(source, { registrations: revived.map(withoutRun), again: true });
           }
         });
       } finally {
@@ -199,6 +204,12 @@ class Sweep {
       return undefined;
     }
   }
+}
+
+/** Since the copy was made another run may have registered it: the source keeps that one's tag. */
+function withoutRun(subscription: Subscription): Registration {
+  const { run: _, ...registration } = subscription;
+  return registration;
 }
 
 function toIds(subscriptions: readonly Subscription[]): SubscriptionId[] {

@@ -96,8 +96,9 @@ function isFresh([first]: readonly Operation[]): boolean {
 }
 
 function renew(held: Subscription, subscription: Subscription): Subscription {
-  const { id, filter, workflowId, firstRunId, run, unindexed } = subscription;
+  const { id, filter, workflowId, firstRunId, unindexed } = subscription;
   const { seq, since, undeliverable } = held;
+  const run = subscription.run ?? held.run;
   const resumed = held.suspended ? subscription.seq : held.resumed;
   return {
     id,

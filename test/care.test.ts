@@ -8,6 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { MockActivityEnvironment } from '@temporalio/testing';
 
 import { createCareActivities } from '../activities/care.ts';
+import { SourceClient } from '../dispatch/source-client.ts';
 import { readSubscriptions } from '../dispatch/source-reading.ts';
 import { SourceRuns } from '../dispatch/source-runs.ts';
 import { SubscriberClient, type SubscriberDescription } from '../dispatch/subscriber-client.ts';
@@ -65,6 +66,28 @@ describe('A source', () => {
       await app.post('swept', {}, 'one');
       await app.post('swept', {}, 'end');
       assert.deepEqual(await receivedBy(staying), ['one']);
+    } finally {
+      await app.stop();
+    }
+  });
+
+  test('revives what is suspended though its workflow takes more, as its run registered it', async () => {
+    await startSource('revived');
+    const app = await startApp(server, { sources: ['revived'] });
+    try {
+      const collecting = await startCollecting(app, [['revived', '']]);
+      const [registered] = (await heldBy(app.client, 'revived')).subscriptions;
+      assert.ok(registered?.run);
+      const ids = [registered.id];
+      await new SourceClient(app.client).suspend('revived', { ids, undeliverable: 0 });
+      const revived = await until('the sweep has been', async () => {
+        const held = await heldBy(app.client, 'revived').catch(() => undefined);
+        return held?.subscriptions.find(({ resumed, suspended }) => resumed && !suspended);
+      });
+      assert.equal(revived.run, registered.run);
+      await app.post('revived', {}, 'one');
+      await app.post('revived', {}, 'end');
+      assert.deepEqual(await receivedBy(collecting), ['one']);
     } finally {
       await app.stop();
     }

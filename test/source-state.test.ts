@@ -203,6 +203,10 @@ describe('the state of a source', () => {
     source.unregister({ ids: ['a'], upTo: version });
     assert.deepEqual(idsOf(source), ['a', 'b']);
     assert.equal(source.memo.suspended, 0);
+    // Of a sweep, which knows of no run that has registered it since.
+    source.register({ registrations: [registrationOf('b')], again: true }, 0);
+    source.suspend({ ids: ['b'], undeliverable: 0, run: 'before' });
+    assert.equal(source.memo.suspended, 0);
     source.suspend({ ids: ['b'], undeliverable: 0, run: 'next' });
     source.unregister({ ids: ['a'], upTo: source.version });
     assert.deepEqual(idsOf(source), ['b']);
