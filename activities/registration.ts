@@ -2,6 +2,7 @@
 
 import { ApplicationFailure } from '@temporalio/common';
 
+import { sideBySide } from '../dispatch/side-by-side.ts';
 import type { SourceClient } from '../dispatch/source-client.ts';
 import {
   describeAccess,
@@ -11,6 +12,9 @@ import {
 import { compileFilter } from '../events/filter.ts';
 import type { Registration, SubscriptionId } from '../events/subscription.ts';
 import { HOT_BYTES_MAX, STATE_BYTES_MAX, type StateSizes } from './state-sizes.ts';
+
+/** For so many runs at once a source is told of what they have registered. */
+const RUNS_AT_ONCE = 8;
 
 export interface RegistrationRequest extends Registration {
   /** A source, or a trigger that stands for its source. */
@@ -77,12 +81,12 @@ export function createRegistrationActivities(deps: RegistrationDeps) {
     /** For a workflow whose run takes no more events; an earlier run may have registered them. */
     async nexteventSuspend(held: readonly Suspended[], run: string): Promise<void> {
       const runOf = (one: Suspended): string => one.run ?? run;
-      for (const registeredBy of new Set(held.map(runOf))) {
+      await sideBySide(new Set(held.map(runOf)), RUNS_AT_ONCE, async (registeredBy) => {
         const those = held.filter((one) => runOf(one) === registeredBy);
         for (const [source, ids] of groupBySource(those)) {
           await client.suspend(source, { ids, undeliverable: 0, run: registeredBy });
         }
-      }
+      });
     },
   };
 

@@ -1,5 +1,6 @@
-// Whether what a signal brings is what its name says. Anyone with access to the namespace can send one,
-// and a workflow that fails for it fails for ever: one of another shape changes nothing.
+// Whether what a signal brings is what its name says. Whoever mistakes a workflow for another can send
+// one, and a workflow that fails for it fails for ever: one of another shape changes nothing. That what
+// it says is true is not checked: who has access to the namespace can do worse.
 
 import type {
   AcceptRequest,
