@@ -85,12 +85,13 @@ export function storeBody(bytes: Uint8Array): StoredBody {
   return { [MARK]: 'utf8', content: text };
 }
 
-/** The body of a request as filters and workflows read it. */
+/** The body of a request as filters and workflows read it; one that is no form has none. */
 export function toWebhookBody(
   request: Pick<WebhookData, 'method' | 'headers'>,
   bytes: Uint8Array,
+  isForm: boolean,
 ): WebhookBody {
-  return deriveBody(storeBody(bytes), hasForm({ ...request }));
+  return deriveBody(storeBody(bytes), isForm && hasForm({ ...request }));
 }
 
 /** Whether data has a stored body, or something that would be taken for one. */

@@ -520,7 +520,7 @@ class Started {
 
 /** Runs the line that was printed, and gives the id of the workflow that it started. */
 async function postBy(curl: string): Promise<string> {
-  const { stdout } = await run('bash', ['-c', `${curl} --silent --retry 9`]);
+  const { stdout } = await run('bash', ['-c', `${curl} --silent --fail --retry 9`]);
   const { id } = JSON.parse(stdout) as { id: string };
   return `on-post/${id}`;
 }

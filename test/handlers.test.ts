@@ -151,6 +151,18 @@ describe('A handler', () => {
   });
 
   const forms = { 'content-type': 'application/x-www-form-urlencoded' };
+  test('K-05: gives a body that is JSON no fields, whatever its content type says', async () => {
+    const seen: unknown[] = [];
+    handle = ({ body }) => {
+      seen.push(body.form);
+      return { kind: 'event', result: body.json ?? 'a form' };
+    };
+    for (const body of ['{"text":"&type=forged&"}', 'type=right']) {
+      assert.equal((await send('free', { body, headers: forms })).status, 204);
+    }
+    assert.deepEqual(seen, [null, { type: 'right' }]);
+  });
+
   const bodies: Array<[what: string, body: string | Uint8Array, why: RegExp, headers?: object]> = [
     ['empty', '', /the body is not JSON/],
     ['malformed', '{"number":', /the body is not JSON/],

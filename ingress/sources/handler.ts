@@ -10,7 +10,7 @@ import { EVENT_BYTES_MAX } from '../../events/event.ts';
 import { whyNotSendable } from '../../events/sendable-response.ts';
 import { toWebhookBody, type WebhookBody, type WebhookUrl } from '../../events/webhook-body.ts';
 import type { HttpResponse } from '../../workflows/messages.ts';
-import { isObject } from './content.ts';
+import { isForm, isObject } from './content.ts';
 import { idOf, type EventIdPlace } from './event-place.ts';
 import { toOwnData } from './own-data.ts';
 import { checkSize, toEvent } from './source-event.ts';
@@ -162,7 +162,7 @@ async function run<Data>(
 
 function toHandlerRequest(request: SourceRequest, signal: AbortSignal): HandlerRequest {
   const { source, method, url, headers, body: rawBody } = request;
-  const body = toWebhookBody(request, rawBody);
+  const body = toWebhookBody(request, rawBody, isForm(request));
   return { source, method, url, query: url.query, headers, rawBody, body, signal };
 }
 
