@@ -9,6 +9,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { Worker, type WorkflowBundle } from '@temporalio/worker';
 
+import { PATIENT } from '../worker/patient.ts';
 import {
   DELIVERY_WORKFLOW_TYPE,
   DEPLOYMENT_WORKFLOW_TYPE,
@@ -20,7 +21,6 @@ import {
   STORED_EVENT_WORKFLOW_TYPE,
 } from '../workflows/messages.ts';
 import { listenerBundle, sourceBundle, userBundle } from './bundles.ts';
-import { PATIENT } from '../worker/patient.ts';
 import { ReplayFailedError } from './errors.ts';
 
 /** The workflows of the worker of sources. */

@@ -36,7 +36,8 @@ const LISTS = ['changes', 'messaging', 'standby', 'changed_fields'] as const;
  * the webhook up is answered if it knows the verify token. A body may hold several entries with
  * several changes: each change is an event. Its type is the object and the field
  * (`whatsapp_business_account.messages`, `page.messaging`), its data the body with this change
- * alone. An entry that lists none is an event of its object (`user`). Meta has no ids for them: the id is a hash of the change, its entry and the entry's time.
+ * alone. An entry that lists none is an event of its object (`user`). Meta has no ids for them: the
+ * id is a hash of the change, its entry and the entry's time.
  *
  * @throws ConfigError if there is no secret or no verify token
  *
