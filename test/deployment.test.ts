@@ -128,6 +128,23 @@ describe('a deployment (N-44)', () => {
     assert.deepEqual([mended.unchanged, mended.created.length], [['n-i'], 1]);
   });
 
+  test('can be taken back after one that was made in part', async () => {
+    const wanted = definitions({ name: 'n-taken-back' });
+    const [changed] = definitions({ name: 'n-taken-back', url: 'https://moved.example/' });
+    const [bad] = definitions({ name: 'n-none' });
+    assert.ok(changed && bad);
+    await deployment.deploy(wanted);
+    const wrong = { ...bad, sources: ['nowhere'] };
+    await assert.rejects(deployment.deploy([changed, wrong]), { name: 'DeployError' });
+    assert.equal((await shown('n-taken-back-2')).status, 'active');
+    const { created, deactivated } = await deployment.deploy(wanted);
+    assert.deepEqual([created, deactivated], [['n-taken-back-3'], ['n-taken-back-2']]);
+    const { status, url } = await shown('n-taken-back-3');
+    assert.deepEqual([status, url], ['active', (await shown('n-taken-back')).url]);
+    assert.equal((await shown('n-taken-back-2')).status, 'inactive');
+    assert.deepEqual((await deployment.deploy(wanted)).unchanged, ['n-taken-back-3']);
+  });
+
   test('goes on in the next run, which knows what there is', async () => {
     const { app } = listening;
     const taskQueue = 'continued';

@@ -102,7 +102,8 @@ class Deployment {
         unchanged.push(before.id);
         continue;
       }
-      const by = `${workflowInfo().workflowId} ${this.#generation}`;
+      // A deployment that failed may have made another one of this name, of the same generation.
+      const by = `${workflowInfo().workflowId} ${this.#generation} ${ofDefinition}`;
       // What is lost may have been created by the same generation.
       const createdBy = isLost ? `${by} after ${before.id}` : by;
       // The new one first: what comes in between goes to both rather than to none.
