@@ -161,8 +161,12 @@ function isDerived(value: unknown): value is WebhookBody {
 /** Whether the request is of a kind whose body is read as a form. */
 function hasForm(data: Record<string, unknown>): boolean {
   const type = isRecord(data.headers) ? data.headers['content-type'] : undefined;
-  if (typeof type !== 'string' || !FORM_METHODS.includes(data.method)) return false;
-  return type.split(';', 1)[0]?.trim().toLowerCase() === FORM_TYPE;
+  return typeof type === 'string' && FORM_METHODS.includes(data.method) && isFormType(type);
+}
+
+/** Whether a content type is that of a form, whatever its parameters are. */
+export function isFormType(contentType: string): boolean {
+  return contentType.split(';', 1)[0]?.trim().toLowerCase() === FORM_TYPE;
 }
 
 function deriveBody(stored: StoredBody, hasFields: boolean): WebhookBody {

@@ -151,6 +151,7 @@ describe('A handler', () => {
   });
 
   const forms = { 'content-type': 'application/x-www-form-urlencoded' };
+
   test('K-05: gives a body that is JSON no fields, whatever its content type says', async () => {
     const seen: unknown[] = [];
     handle = ({ body }) => {

@@ -20,7 +20,7 @@ import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import type { createRegistrationActivities, Registered } from '../activities/registration.ts';
 import { runTag, type SubscriptionId } from '../events/subscription.ts';
 import type { Inbox } from './inbox.ts';
-import type { Ended, Wish } from './inbox-state.ts';
+import { toEnded, type Ended, type Wish } from './inbox-state.ts';
 
 type RegistrationActivities = ReturnType<typeof createRegistrationActivities>;
 
@@ -91,13 +91,9 @@ export function registerAgain(inbox: Inbox): void {
 
 /** Tells the sources that this run takes no more events. */
 export function suspend(inbox: Inbox): void {
-  const suspended = inbox.held.map(({ id, source, resolved, run }) => ({
-    id,
-    source,
-    ...(resolved !== undefined && { resolved }),
-    ...(run !== undefined && { run }),
-  }));
-  CancellationScope.nonCancellable(() => nexteventSuspend(suspended, thisRun())).catch(() => {});
+  const run = thisRun();
+  const suspended = inbox.held.map((held) => ({ ...toEnded(held), run: held.run ?? run }));
+  CancellationScope.nonCancellable(() => nexteventSuspend(suspended, run)).catch(() => {});
 }
 
 /** Tells this run from the others of its workflow. */

@@ -28,16 +28,17 @@ export function isSuspendRequest(argument: unknown): argument is SuspendRequest 
 }
 
 export function isTriggerBatch(argument: unknown): argument is TriggerBatch {
-  return isTextAt(argument, 'trigger') && isListAt(argument, 'events', isEvent);
+  return isTextAt(argument, 'trigger') && isListAt(argument, 'events', hasKey);
 }
 
 export function isEventBatch(argument: unknown): argument is EventBatch {
   const isMatched = (one: unknown): boolean =>
-    isListAt(one, 'subscriptions', isText) && isEvent(valueAt(one, 'event'));
+    isListAt(one, 'subscriptions', isText) && hasKey(valueAt(one, 'event'));
   return isTextAt(argument, 'to') && isListAt(argument, 'events', isMatched);
 }
 
-function isEvent(value: unknown): boolean {
+/** As much of an event as an inbox tells it by. What else it has is its reader's. */
+function hasKey(value: unknown): boolean {
   return isTextAt(value, 'source') && isTextAt(value, 'id');
 }
 

@@ -1,12 +1,10 @@
 // The body of a verified request as plain data.
 
-import { joinRepeated } from '../../events/webhook-body.ts';
+import { isFormType, joinRepeated } from '../../events/webhook-body.ts';
 import { RequestError, type SourceRequest } from './source.ts';
 
 /** How deep JSON may be nested. Bounds the recursion of whatever walks it afterwards. */
 const JSON_DEPTH_MAX = 1_000;
-
-const FORM_TYPE = 'application/x-www-form-urlencoded';
 
 /** What JSON begins with that has room for a text of somebody else's. A form has these escaped. */
 const JSON_START = /^[\t\n\r ]*["[{]/;
@@ -63,8 +61,7 @@ export function isObject(value: unknown): value is Content {
  * over the body alone, so by its content type nobody is to have signed JSON read as something else.
  */
 export function isForm({ headers, body }: Pick<SourceRequest, 'headers' | 'body'>): boolean {
-  const type = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
-  return type === FORM_TYPE && !JSON_START.test(toText(body));
+  return isFormType(headers['content-type'] ?? '') && !JSON_START.test(toText(body));
 }
 
 /**
