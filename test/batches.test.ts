@@ -79,7 +79,7 @@ describe('What is sent in batches', () => {
     // From before the first: between a batch and what this test sees of it time can pass, too.
     const [, second, third] = sent.map(({ at }) => at - begunAt);
     assert.ok(second !== undefined && third !== undefined);
-    // A timer may end early by a fraction of a millisecond.
-    assert.ok(second >= 49 && third >= 99, `${second} and ${third} ms after the first`);
+    // Each timer may end early by a fraction of a millisecond.
+    assert.ok(second >= 49 && third >= 98, `${second} and ${third} ms after the first`);
   });
 });
