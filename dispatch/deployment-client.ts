@@ -25,7 +25,7 @@ import {
 } from '../workflows/listener-messages.ts';
 import { describeExecution, isOpenStatus } from './describe-execution.ts';
 import { DeployError, ListenerSilentError } from './errors.ts';
-import { decodeMemo } from './listener-calls.ts';
+import { decodeMemo, type Execution } from './listener-calls.ts';
 import { ListenerClient } from './listener-client.ts';
 
 /** How long a deployment may take. It goes on all the same. */
@@ -84,12 +84,12 @@ export class DeploymentClient {
     }
   }
 
-  /** Nothing or, if somebody has ended the workflow, the listeners that it had made. */
+  /** The listeners that an earlier workflow had made, if somebody has ended or deleted it. */
   async #firstInput(): Promise<DeploymentInput> {
     const described = await describeExecution(this.#client, deploymentWorkflowId(this.#taskQueue));
     const info = described?.workflowExecutionInfo;
-    if (!info || isOpenStatus(info.status)) return { ...NOTHING, listeners: [] };
-    const memo = { ...NOTHING, ...(await decodeMemo<DeploymentMemo>(this.#client, info)) };
+    if (info && isOpenStatus(info.status)) return { ...NOTHING, listeners: [] };
+    const memo = await this.#memoOf(info);
     const client = new ListenerClient(this.#client, this.#taskQueue);
     const listeners: DeployedListener[] = [];
     let next: Uint8Array | null = null;
@@ -107,7 +107,10 @@ export class DeploymentClient {
   /** Needs no worker. */
   async current(): Promise<DeploymentMemo> {
     const described = await describeExecution(this.#client, deploymentWorkflowId(this.#taskQueue));
-    const info = described?.workflowExecutionInfo;
+    return this.#memoOf(described?.workflowExecutionInfo);
+  }
+
+  async #memoOf(info: Execution | null | undefined): Promise<DeploymentMemo> {
     return { ...NOTHING, ...(info && (await decodeMemo<DeploymentMemo>(this.#client, info))) };
   }
 }

@@ -182,6 +182,31 @@ describe('a deployment (N-44)', () => {
     assert.deepEqual([again.generation, again.created, again.unchanged], [generation, [], created]);
   });
 
+  test('knows them also when somebody has deleted it, and takes no older one for what is wanted', async () => {
+    const { app, get, stop } = await startListening(server, { sources: ['static'], outbound: {} });
+    try {
+      const deleted = new DeploymentClient(app.client, app.taskQueue);
+      const wanted = definitions({ name: 'n-deleted' });
+      await deleted.deploy(wanted);
+      const url = 'https://moved.example/';
+      await deleted.deploy(definitions({ name: 'n-deleted', url }));
+      await until('visibility has it', async () => {
+        const { listeners } = await get('/api/v1/listeners?status=active');
+        const ids = (listeners as Body[]).map(({ id }) => id);
+        return ids.length === 1 && ids[0] === 'n-deleted-2';
+      });
+      const workflowExecution = { workflowId: deploymentWorkflowId(app.taskQueue) };
+      const { namespace } = server;
+      await app.client.workflowService.deleteWorkflowExecution({ namespace, workflowExecution });
+      await until('it is deleted', async () => (await deleted.current()).generation === 0);
+      const { generation, created, deactivated } = await deleted.deploy(wanted);
+      assert.deepEqual([generation, created, deactivated], [1, ['n-deleted-3'], ['n-deleted-2']]);
+      assert.equal((await get('/api/v1/listeners/n-deleted-3')).status, 'active');
+    } finally {
+      await stop();
+    }
+  });
+
   test('creates again what somebody has ended, but not what was removed', async () => {
     const { app, listeners } = listening;
     const wanted = definitions({ name: 'n-q' }, { name: 'n-r' }, { name: 'n-s' });

@@ -15,6 +15,7 @@ import {
 } from '@temporalio/workflow';
 
 import type { createDeploymentActivities } from '../activities/deployment.ts';
+import { runTag } from '../events/subscription.ts';
 import {
   deployUpdate,
   type Deployed,
@@ -61,6 +62,8 @@ class Deployment {
   #hash: string;
   /** By name. One whose place was taken is in nobody's way: it never comes back. */
   readonly #listeners: Map<string, DeployedListener>;
+  /** Whoever deletes its workflow has generations begin anew, but not listeners. */
+  readonly #name = `${workflowInfo().workflowId} ${runTag(workflowInfo().firstExecutionRunId)}`;
   /** The deployments so far, one after the other. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -103,7 +106,7 @@ class Deployment {
         continue;
       }
       // A deployment that failed may have made another one of this name, of the same generation.
-      const by = `${workflowInfo().workflowId} ${this.#generation} ${ofDefinition}`;
+      const by = `${this.#name} ${this.#generation} ${ofDefinition}`;
       // What is lost may have been created by the same generation.
       const createdBy = isLost ? `${by} after ${before.id}` : by;
       // The new one first: what comes in between goes to both rather than to none.
