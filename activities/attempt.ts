@@ -15,8 +15,8 @@ const HEARTBEAT_MS = 1_000;
 
 export interface AttemptDeps {
   readonly outbound: Outbound;
-  /** The event that is the input of a delivery workflow. */
-  readonly readStored: (workflowId: string) => Promise<Event>;
+  /** The event of this id that is the input of a delivery workflow. */
+  readonly readStored: (workflowId: string, eventId?: string) => Promise<Event>;
   /** Answers requests in place of their receivers, in tests. */
   readonly mocks?: Mocks;
 }
@@ -26,11 +26,12 @@ export function createAttemptActivities({ outbound, readStored, mocks }: Attempt
     /** Sends one request. If its worker is killed, it is sent again, with the same id. */
     async nexteventAttempt(request: AttemptRequest): Promise<AttemptRecord> {
       const { cancellationSignal: signal, heartbeat } = Context.current();
-      const { listener, definition, reason, storedIn } = request;
+      const { listener, definition, reason, storedIn, eventId } = request;
       const beat = setInterval(() => heartbeat(), HEARTBEAT_MS);
       try {
-        const event =
-          request.event ?? (await readStored(deliveryWorkflowId(listener, numberOf(storedIn))));
+        const stored = (): Promise<Event> =>
+          readStored(deliveryWorkflowId(listener, numberOf(storedIn)), eventId);
+        const event = request.event ?? (await stored());
         const parts = { definition, event: deriveEvent(event), reason, signal, mocks };
         const record = await makeAttempt(outbound, parts);
         // Whoever cancelled it wants no record of why it was not finished.

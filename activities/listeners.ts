@@ -38,8 +38,8 @@ export function createListenerActivities({ client, toDefinition }: ListenerDeps)
 
     nexteventChangeListener: (id: string, options: object): Promise<boolean> =>
       refusing(async () => {
-        const { definition } = await client.find(id);
-        return (await client.change(id, present(toDefinition)(options, definition))).changed;
+        const toChanged = present(toDefinition);
+        return (await client.change(id, (definition) => toChanged(options, definition))).changed;
       }),
 
     nexteventActivateListener: (id: string): Promise<boolean> =>

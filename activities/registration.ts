@@ -2,6 +2,7 @@
 
 import { ApplicationFailure } from '@temporalio/common';
 
+import { untilAcknowledgeable } from '../dispatch/backlog.ts';
 import { sideBySide } from '../dispatch/side-by-side.ts';
 import type { SourceClient } from '../dispatch/source-client.ts';
 import {
@@ -15,6 +16,9 @@ import { HOT_BYTES_MAX, STATE_BYTES_MAX, type StateSizes } from './state-sizes.t
 
 /** For so many runs at once a source is told of what they have registered. */
 const RUNS_AT_ONCE = 8;
+
+/** The clocks of ingress, server and worker differ by less, and a task takes less. */
+const CLOCKS_MS = 5_000;
 
 export interface RegistrationRequest extends Registration {
   /** A source, or a trigger that stands for its source. */
@@ -78,6 +82,19 @@ export function createRegistrationActivities(deps: RegistrationDeps) {
       for (const [source, ids] of groupBySource(ended)) await client.unregister(source, ids);
     },
 
+    /**
+     * For what is to get nothing more of what comes after `since`, in milliseconds since 1970. Fails,
+     * and so is tried again, while something from before may be in a backlog: who is not registered
+     * any more would not get it.
+     */
+    async nexteventWithdraw(withdrawn: readonly Held[], since: number): Promise<void> {
+      const bySource = groupBySource(withdrawn);
+      for (const source of bySource.keys()) await passBacklog(client, source, since);
+      for (const [source, ids] of bySource) await client.unregister(source, ids);
+      // A reading from before gives leave to signal them for so long.
+      await untilAcknowledgeable(performance.now());
+    },
+
     /** For a workflow whose run takes no more events; an earlier run may have registered them. */
     async nexteventSuspend(held: readonly Suspended[], run: string): Promise<void> {
       const runOf = (one: Suspended): string => one.run ?? run;
@@ -107,6 +124,22 @@ export function createRegistrationActivities(deps: RegistrationDeps) {
       return name;
     }
   }
+}
+
+/** @throws Error while what came to the source before this time may be in its backlog */
+async function passBacklog(client: SourceClient, source: string, since: number): Promise<void> {
+  const described = await client.describe(source);
+  if (described === undefined) return;
+  if (!described.isOpen) await client.restart(source);
+  const { isOpen, isPending, pendingSince = 0, memo } = described;
+  if (!isOpen || memo === undefined || memo.recovering) {
+    throw new Error(`source "${source}" does not know yet what it held`);
+  }
+  const isLater = (at = 0): boolean => at > since + CLOCKS_MS;
+  // What it has not looked at yet may be for its backlog.
+  const isRead = !isPending || isLater(pendingSince);
+  if (isRead && (memo.backlog === 0 || isLater(memo.oldestAcceptedAt))) return;
+  throw new Error(`the backlog of source "${source}" may have something that came before`);
 }
 
 interface Admitted {

@@ -89,7 +89,7 @@ export class Deliveries {
    * @throws ListenerSilentError
    */
   async find(id: string, number: number): Promise<Delivery> {
-    const all = await this.#known(id).catch(silence);
+    const all = await this.#known(id, number).catch(silence);
     const known = Array.isArray(all) ? all.find((one) => one.number === number) : undefined;
     const delivery = known ?? (await this.#stored(id, number));
     // What is pending changes without its workflow.
@@ -178,9 +178,9 @@ export class Deliveries {
       .toSorted((one, other) => one - other);
   }
 
-  /** What is pending, and the newest that is not. */
-  #known(id: string): Promise<readonly Delivery[]> {
-    return this.#calls.query(id, deliveriesQuery);
+  /** What is pending, and the newest that is not; or that of a number. */
+  #known(id: string, number?: number): Promise<readonly Delivery[]> {
+    return this.#calls.query(id, deliveriesQuery, number === undefined ? [] : [number]);
   }
 
   /** What a delivery's own workflow says of it; `undefined` if it has none. */

@@ -43,14 +43,18 @@ export class DeliveryReader {
   /**
    * The event that is the input of the workflow of a delivery.
    *
+   * @param eventId - the id that it has to have: one that was terminated before may have had a listener
+   * of the same id, with deliveries of the same numbers
    * @throws EventNotOnRecordError
    */
-  async readStoredEvent(workflowId: string): Promise<Event> {
+  async readStoredEvent(workflowId: string, eventId?: string): Promise<Event> {
     const [started] = await this.#history(workflowId);
     const input = started?.workflowExecutionStartedEventAttributes?.input?.payloads;
     const [, event] = await this.#decode(input);
     if (event === undefined) throw new EventNotOnRecordError(`${workflowId} is not on record`);
-    return deriveEvent(event as Event);
+    const { id } = event as Event;
+    if (id === (eventId ?? id)) return deriveEvent(event as Event);
+    throw new EventNotOnRecordError(`${workflowId} has event ${id}, and not ${eventId}`);
   }
 
   /** An attempt of a listener; `undefined` if it is not on record any more. */

@@ -20,6 +20,9 @@ export class ListenerConflictError extends Error {
   override readonly name = 'ListenerConflictError';
 }
 
+/** Another has changed the listener meanwhile: a conflict that asking anew may resolve. */
+export class ListenerChangedError extends ListenerConflictError {}
+
 /** Nobody answers for the listener: no worker runs it. What was asked for may come about yet. */
 export class ListenerSilentError extends Error {
   override readonly name = 'ListenerSilentError';

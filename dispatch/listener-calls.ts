@@ -14,8 +14,13 @@ import {
 import { decodeMapFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import proto from '@temporalio/proto';
 
-import { listenerWorkflowId } from '../workflows/listener-messages.ts';
-import { ListenerConflictError, ListenerSilentError, UnknownListenerError } from './errors.ts';
+import { LISTENER_CHANGED, listenerWorkflowId } from '../workflows/listener-messages.ts';
+import {
+  ListenerChangedError,
+  ListenerConflictError,
+  ListenerSilentError,
+  UnknownListenerError,
+} from './errors.ts';
 import { toFailureKind } from './failures.ts';
 
 /** How long a listener may take to do what it is told. It has to subscribe first, or to replay. */
@@ -72,10 +77,14 @@ export class ListenerCalls {
    * @throws UnknownListenerError if there is no such listener
    * @throws ListenerSilentError if no worker answers in time
    */
-  async query<Result>(id: string, query: QueryDefinition<Result>): Promise<Result> {
+  async query<Result, Args extends unknown[] = []>(
+    id: string,
+    query: QueryDefinition<Result, Args>,
+    args: Args,
+  ): Promise<Result> {
     const handle = this.#client.workflow.getHandle(listenerWorkflowId(id));
     try {
-      return await this.#within(QUERY_MS_MAX, () => handle.query(query));
+      return await this.#within(QUERY_MS_MAX, () => handle.query(query, ...args));
     } catch (error) {
       throw toListenerError(id, error);
     }
@@ -115,12 +124,16 @@ export function quoted(text: string): string {
   return `'${text.replaceAll(/['\\]/g, String.raw`\$&`)}'`;
 }
 
+const REFUSALS = new Map<string, new (...args: ConstructorParameters<ErrorConstructor>) => Error>([
+  ['UnknownListenerError', UnknownListenerError],
+  [LISTENER_CHANGED, ListenerChangedError],
+]);
+
 /** What the listener itself says of it, or what it subscribes to: a filter that costs too much. */
 function toRefusal(error: WorkflowUpdateFailedError): Error {
   const { cause } = error;
   if (!(cause instanceof ApplicationFailure) || !cause.nonRetryable) return cause ?? error;
-  const isUnknown = cause.type === 'UnknownListenerError';
-  const Refusal = isUnknown ? UnknownListenerError : ListenerConflictError;
+  const Refusal = REFUSALS.get(cause.type ?? '') ?? ListenerConflictError;
   return new Refusal(cause.message, { cause });
 }
 

@@ -22,11 +22,19 @@ import {
   type ListenerView,
 } from '../workflows/listener-messages.ts';
 import { describeExecution, isOpenStatus } from './describe-execution.ts';
-import { ListenerConflictError, ListenerSilentError, UnknownListenerError } from './errors.ts';
+import {
+  ListenerChangedError,
+  ListenerConflictError,
+  ListenerSilentError,
+  UnknownListenerError,
+} from './errors.ts';
 import { decodeMemo, ListenerCalls, quoted, type Execution } from './listener-calls.ts';
 
 /** The statuses of workflows that are over, in the language of visibility. */
 const ENDED = "ExecutionStatus IN ('Completed', 'Failed', 'Canceled', 'Terminated', 'TimedOut')";
+
+/** How often a change is made anew, because of others at the same time. */
+const CHANGES_MAX = 10;
 
 /** What a listener is created with, besides its definition. */
 export interface CreateOptions {
@@ -112,7 +120,7 @@ export class ListenerClient {
   async show(id: string): Promise<ListenerDescription> {
     const summary = await this.find(id);
     // Without its worker it is shown without numbers.
-    const view = await this.#calls.query(id, listenerQuery).catch(() => undefined);
+    const view = await this.#calls.query(id, listenerQuery, []).catch(() => undefined);
     const { deliveries = null, pending = null, failuresInRow = null } = view ?? {};
     return { ...summary, deliveries, pending, failuresInRow };
   }
@@ -161,19 +169,29 @@ export class ListenerClient {
   }
 
   /**
-   * The definition takes the place of the one before, from the next attempt on.
+   * What is made of the definition takes its place, from the next attempt on. If another has changed it
+   * meanwhile, it is made anew, of what that has made of it.
    *
    * @throws UnknownListenerError
    * @throws ListenerConflictError if it is removed, or the configuration has it
    */
-  async change(id: string, definition: ListenerDefinition): Promise<Changed> {
-    const { isStatic } = await this.find(id);
-    if (isStatic) {
-      throw new ListenerConflictError(
-        `listener "${id}" is one of the configuration: change it there, and deploy that`,
-      );
+  async change(
+    id: string,
+    toChanged: (definition: ListenerDefinition) => ListenerDefinition,
+  ): Promise<Changed> {
+    for (let attempt = 1; ; attempt += 1) {
+      const { isStatic, definition } = await this.find(id);
+      if (isStatic) {
+        throw new ListenerConflictError(
+          `listener "${id}" is one of the configuration: change it there, and deploy that`,
+        );
+      }
+      try {
+        return await this.#change(id, changeListenerUpdate, [toChanged(definition), definition]);
+      } catch (error) {
+        if (!(error instanceof ListenerChangedError) || attempt >= CHANGES_MAX) throw error;
+      }
     }
-    return this.#change(id, changeListenerUpdate, [definition]);
   }
 
   /** Pending deliveries go on. Failures are counted from none again. */

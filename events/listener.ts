@@ -137,6 +137,8 @@ export interface AttemptRequest {
   readonly event?: Event;
   /** The number of the delivery whose workflow has the event as its input. */
   readonly storedIn?: number;
+  /** The id that this event has to have. Older requests do not say. */
+  readonly eventId?: string;
   readonly reason: AttemptRecord['reason'];
 }
 

@@ -141,13 +141,10 @@ function changingRoutes(listeners: Listeners | undefined): readonly ApiRoute[] {
       problems: CONFLICTS,
       async run({ params: { id }, body }) {
         const { client, toDefinition } = present(listeners);
-        const { definition } = await client.find(id);
-        return toChanged(
-          await client.change(
-            id,
-            checked(() => toDefinition(body, definition)),
-          ),
+        const changed = await client.change(id, (definition) =>
+          checked(() => toDefinition(body, definition)),
         );
+        return toChanged(changed);
       },
     }),
     defineRoute({

@@ -132,6 +132,28 @@ describe('/listeners/{id}', () => {
     assert.equal(wrong.status, 400);
   });
 
+  test('PATCH by several at the same time loses nothing of any of them', async () => {
+    const { post, ask, get } = listening;
+    const given = { name: 'together', source: 'orders', url: 'https://together.example/' };
+    const { path } = await post('/api/v1/listeners', given);
+    const changes = [
+      { owner: 'ann' },
+      { description: 'all of it' },
+      { method: 'PUT' },
+      { ratePerSecond: 5 },
+    ];
+    const answers = await Promise.all(changes.map((change) => ask('PATCH', String(path), change)));
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      changes.map(() => 200),
+    );
+    const { owner, description, method, ratePerSecond } = await get(String(path));
+    assert.deepEqual(
+      { owner, description, method, ratePerSecond },
+      Object.assign({}, ...changes) as Body,
+    );
+  });
+
   test('is activated and deactivated once, and says why', async () => {
     const { post, ask } = listening;
     const { path } = await post('/api/v1/listeners', { name: 'off', url: 'https://off.example/' });

@@ -14,16 +14,15 @@ import { pack, Texts } from '../workflows/listener-packing.ts';
 import { PENDING_MAX } from '../workflows/listener-pending.ts';
 import { NOTHING } from '../workflows/listener-records.ts';
 import { toPace, toRetryMs } from '../workflows/listener-schedule.ts';
+import { NEWEST } from '../workflows/listener-patches.ts';
+import { Listener, RESOLVED_MAX, WAITING_BYTES_MAX } from '../workflows/listener-state.ts';
 import {
   ACTIVE,
   GONE,
-  Listener,
   REMOVED,
-  RESOLVED_MAX,
   TOO_MANY_FAILURES,
   TOO_MANY_PENDING,
-  WAITING_BYTES_MAX,
-} from '../workflows/listener-state.ts';
+} from '../workflows/listener-status.ts';
 import { PENDING_SHOWN_MAX } from '../workflows/listener-shown.ts';
 
 const NOON = Date.parse('2026-01-31T12:00:00Z');
@@ -320,6 +319,58 @@ describe('a listener', () => {
       end(listener).map(({ status, message }) => [status, message]),
       [['failed', REMOVED]],
     );
+  });
+
+  test('that retires goes on with what is pending and what came before, until too much fails', () => {
+    const listener = listenerOf({ retryMs: [1_000], failuresMax: 1 });
+    listener.receive(eventOf('e1'), NOON);
+    assert.equal(listener.retire('Another is there.'), true);
+    assert.equal(listener.retire('Another is there.'), false);
+    listener.receive(eventOf('e2'), NOON);
+    assert.deepEqual(numbersOf(listener.begin(NOON)), [1, 2]);
+    fail(listener, 1, NOON, { isFinal: true });
+    assert.equal(listener.memo.statusMessage, TOO_MANY_FAILURES);
+    fail(listener, 2);
+    store(listener);
+    assert.deepEqual(listener.begin(NOON + 2_000), []);
+    assert.equal(listener.deactivate('by hand'), false, 'it is already');
+    listener.receive(eventOf('e3'), NOON);
+    assert.equal(listener.find(3)?.status, 'skipped');
+    assert.equal(listener.activate(), true);
+    assert.deepEqual(numbersOf(listener.begin(NOON + 2_000)), [2]);
+    assert.deepEqual([listener.memo.isRetired, listener.memo.isSuspended], [false, false]);
+  });
+
+  test('that was deactivated sends nothing once it retires, and says why', () => {
+    const listener = listenerOf();
+    listener.receive(eventOf('e1'), NOON);
+    listener.deactivate('The receiver is broken.');
+    assert.equal(listener.retire('Another is there.'), true);
+    assert.equal(listener.memo.statusMessage, 'Another is there. The receiver is broken.');
+    assert.deepEqual(listener.begin(NOON), []);
+    const before = { ...NEWEST, staysSuspended: () => false };
+    const older = new Listener(listenerOf().memo, NOTHING, before);
+    older.receive(eventOf('e1'), NOON);
+    older.deactivate('The receiver is broken.');
+    older.retire('Another is there.');
+    assert.equal(older.begin(NOON).length, 1, 'as the histories of older code have it');
+  });
+
+  test('gives no number twice, however often and however far back it is reset', () => {
+    const first = listenerOf();
+    first.receive(eventOf('e1'), NOON);
+    const state = first.toState();
+    const given = new Set<number>([1]);
+    // Each time to the moment after the first event; a thousand come in between.
+    for (let reset = 1; reset <= 3; reset += 1) {
+      const listener = new Listener(first.memo, state);
+      listener.skipNumbers(NOON + reset * 60_000);
+      for (let event = 0; event < 20_000; event += 1) {
+        const number = listener.reserve();
+        assert.ok(!given.has(number), String(number));
+        given.add(number);
+      }
+    }
   });
 
   test('delivers again under a new number, by hand first', () => {
@@ -782,7 +833,7 @@ function triedOften(count: number, countsAttempts = () => true): Listener {
     return { ...pack({ ...newDelivery(number, key, NOON), attempts }, texts), t: NOON };
   });
   const state = { ...NOTHING, lastNumber: count, pending, texts: texts.all };
-  return new Listener(memo, state, countsAttempts);
+  return new Listener(memo, state, { ...NEWEST, countsAttempts });
 }
 
 function numbersFrom(first: number, last: number): number[] {

@@ -10,12 +10,16 @@ import { ApplicationFailure } from '@temporalio/common';
 
 import { DeliveryReader } from '../dispatch/delivery-reading.ts';
 import type { Delivery } from '../events/listener.ts';
+import { createListeners } from '../ingress/listeners.ts';
 import {
   DELIVERY_FAILED,
   deliveryWorkflowId,
   type DeliveryMemo,
   type ListenerMemo,
 } from '../workflows/listener-messages.ts';
+import { newDelivery } from '../workflows/listener-delivery.ts';
+import { pack, Texts } from '../workflows/listener-packing.ts';
+import { NOTHING } from '../workflows/listener-records.ts';
 import { startApp, startServer, until, type TestApp, type TestServer } from './harness.ts';
 import {
   beginListener,
@@ -125,6 +129,11 @@ describe('a listener', () => {
         ['200 OK', 'retry'],
       ],
     );
+    const reader = new DeliveryReader(app.client);
+    const workflowId = deliveryWorkflowId(listener.id, 1);
+    assert.equal((await reader.readStoredEvent(workflowId, 'tried')).id, 'tried');
+    // Never another one, should a listener that is not there any more have had the number.
+    await assert.rejects(reader.readStoredEvent(workflowId, 'other'), /has event tried, and not/);
   });
 
   test('is not tried sooner than it asks for', async () => {
@@ -384,6 +393,22 @@ describe('a listener', () => {
     isOpen = true;
     await listener.untilDelivered('successful', ids.length);
     assert.deepEqual(new Set(receiver.ids), new Set(ids));
+  });
+
+  test('has each of its pending deliveries found as it is, however many there are', async () => {
+    const texts = new Texts();
+    const nextAttemptAt = Date.now() + 3_600_000;
+    const pending = Array.from({ length: 1_500 }, (_, index) => {
+      const key = { eventId: `e${index}`, source: 'found', type: 'order.paid' };
+      return { ...pack(newDelivery(index + 1, key, Date.now()), texts), t: nextAttemptAt };
+    });
+    const state = { ...NOTHING, lastNumber: 1_500, pending, texts: texts.all, subscriptions: [] };
+    const wanted = { sources: ['found'], url: 'http://127.0.0.1:9/' };
+    const { id } = await startListener(app, wanted, { state });
+    const { listeners } = createListeners(app.client, app.config);
+    const found = await listeners?.deliveries.find(id, 7);
+    assert.deepEqual([found?.number, found?.eventId, found?.status], [7, 'e6', 'pending']);
+    assert.equal(found?.nextAttemptAt, new Date(nextAttemptAt).toISOString());
   });
 
   test('takes an event whose id is as long and as odd as may be', async () => {

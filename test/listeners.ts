@@ -19,6 +19,7 @@ import {
   listenerWorkflowId,
   redeliverUpdate,
   removeListenerUpdate,
+  retireListenerUpdate,
   type Changed,
   type ListenerInput,
   type ListenerView,
@@ -77,8 +78,8 @@ export class TestListener {
   }
 
   change(changes: Partial<ListenerDefinition>): Promise<Changed> {
-    const args: [ListenerDefinition] = [{ ...this.definition, ...changes }];
-    return this.handle.executeUpdate(changeListenerUpdate, { args });
+    const changed = { ...this.definition, ...changes };
+    return this.handle.executeUpdate(changeListenerUpdate, { args: [changed, undefined] });
   }
 
   activate(): Promise<Changed> {
@@ -87,6 +88,10 @@ export class TestListener {
 
   deactivate(statusMessage: string): Promise<Changed> {
     return this.handle.executeUpdate(deactivateListenerUpdate, { args: [statusMessage] });
+  }
+
+  retire(statusMessage: string): Promise<Changed> {
+    return this.handle.executeUpdate(retireListenerUpdate, { args: [statusMessage] });
   }
 
   remove(): Promise<Changed> {

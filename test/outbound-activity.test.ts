@@ -52,14 +52,15 @@ describe('the activity of an attempt', () => {
 
   test('sends the event that is the input of a delivery workflow', async () => {
     const receiver = await startReceiver();
-    const read: string[] = [];
-    const readStored = async (workflowId: string) => {
-      read.push(workflowId);
+    const read: unknown[] = [];
+    const readStored = async (...asked: unknown[]) => {
+      read.push(asked);
       return bob;
     };
-    const { event: _, ...request } = requestTo(receiver.url, { storedIn: 7, reason: 'retry' });
+    const stored = { storedIn: 7, eventId: bob.id, reason: 'retry' } as const;
+    const { event: _, ...request } = requestTo(receiver.url, stored);
     const record = await run(request, { readStored });
-    assert.deepEqual(read, ['nextevent/delivery/crm/7']);
+    assert.deepEqual(read, [['nextevent/delivery/crm/7', bob.id]]);
     assert.equal(receiver.seen[0]?.body, '"Bob"');
     assert.equal(record.reason, 'retry');
   });

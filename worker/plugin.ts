@@ -163,6 +163,7 @@ export class NextEventPlugin extends SimplePlugin {
       nexteventRegister: async (request) => current().nexteventRegister(request),
       nexteventRegisterAgain: async (requests) => current().nexteventRegisterAgain(requests),
       nexteventUnregister: async (ended) => current().nexteventUnregister(ended),
+      nexteventWithdraw: async (withdrawn, since) => current().nexteventWithdraw(withdrawn, since),
       nexteventSuspend: async (held, run) => current().nexteventSuspend(held, run),
       nexteventCreateListener: async (request) => current().nexteventCreateListener(request),
       nexteventChangeListener: async (id, options) =>

@@ -2,7 +2,6 @@
 
 import type { Event } from '../events/event.ts';
 import type { AttemptRecord, Delivery } from '../events/listener.ts';
-import type { ListenerMemo } from './listener-messages.ts';
 import { attemptId, toTime } from './listener-packing.ts';
 import type { Pending } from './listener-pending.ts';
 
@@ -58,9 +57,4 @@ export function toBeginning({ delivery, event }: Pick<Pending, 'delivery' | 'eve
     event,
     reason: attempts.length === 0 ? first : 'retry',
   };
-}
-
-/** Whether attempts are made: of one that has retired, for what is pending. */
-export function isDelivering({ status, isRetired = false }: ListenerMemo): boolean {
-  return status === 'active' || (status === 'inactive' && isRetired);
 }

@@ -50,6 +50,8 @@ export interface ListenerMemo extends Record<string, unknown> {
   readonly createdBy?: string;
   /** Another has taken its place: it gets nothing more, and only finishes what is pending. */
   readonly isRetired?: boolean;
+  /** It has retired, and does not deliver what is pending either: too much has failed. */
+  readonly isSuspended?: boolean;
 }
 
 /** What a listener starts with. */
@@ -104,8 +106,16 @@ export interface Changed {
 
 /** Resolves when it has its subscriptions; refused if its definition is wrong. */
 export const listenerReadyUpdate = defineUpdate<ListenerView>('nextevent:ready');
-/** Takes the place of the definition, from the next attempt on. */
-export const changeListenerUpdate = defineUpdate<Changed, [ListenerDefinition]>('nextevent:change');
+/**
+ * Takes the place of the definition, from the next attempt on; of `before`, if that is given, and else
+ * it fails as `LISTENER_CHANGED`.
+ */
+export const changeListenerUpdate = defineUpdate<
+  Changed,
+  [definition: ListenerDefinition, before: ListenerDefinition | undefined]
+>('nextevent:change');
+/** The type of that failure: whoever asks reads the definition again. */
+export const LISTENER_CHANGED = 'ListenerChangedError';
 export const activateListenerUpdate = defineUpdate<Changed>('nextevent:activate');
 export const deactivateListenerUpdate = defineUpdate<Changed, [statusMessage: string]>(
   'nextevent:deactivate',
@@ -122,5 +132,10 @@ export const redeliverUpdate = defineUpdate<readonly number[], [numbers: readonl
 );
 
 export const listenerQuery = defineQuery<ListenerView>('nextevent:listener');
-/** The newest that are pending, 1,000 or 1.4 MiB at the most, and the newest 100 that are not, oldest first. */
-export const deliveriesQuery = defineQuery<readonly Delivery[]>('nextevent:deliveries');
+/**
+ * The newest that are pending, 1,000 or 1.4 MiB at the most, and the newest 100 that are not, oldest
+ * first; or the one of a number, if it is pending or one of those. Older workers give all.
+ */
+export const deliveriesQuery = defineQuery<readonly Delivery[], [number?: number]>(
+  'nextevent:deliveries',
+);

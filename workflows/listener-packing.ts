@@ -1,7 +1,10 @@
 // Deliveries in the form in which a run leaves them to the next: thousands have to fit.
 
 import type { Delivery } from '../events/listener.ts';
-import type { PackedDelivery } from './listener-records.ts';
+import type { Pending } from './listener-pending.ts';
+import type { CarriedListener, PackedDelivery } from './listener-records.ts';
+
+type PackedDeliveries = Pick<CarriedListener, 'pending' | 'resolved' | 'events' | 'texts'>;
 
 /** Texts that come again and again, by their number. */
 export class Texts {
@@ -34,6 +37,33 @@ export function attemptId(number: number, attempt: number): string {
   return `${number}/${attempt}`;
 }
 
+/** What is pending, and what is not any more. */
+export function packAll(
+  pending: readonly Pending[],
+  resolved: readonly Delivery[],
+): PackedDeliveries {
+  const texts = new Texts();
+  return {
+    pending: pending.map(({ delivery, dueAt }) => ({ ...pack(delivery, texts), t: dueAt })),
+    resolved: resolved.map((delivery) => pack(delivery, texts)),
+    events: pending.flatMap(({ delivery, event }) =>
+      event ? [[delivery.number, event] as const] : [],
+    ),
+    texts: texts.all,
+  };
+}
+
+/** The same again. Nothing is on its way when a run begins. */
+export function unpackAll(packed: PackedDeliveries) {
+  const texts = new Texts(packed.texts);
+  const events = new Map(packed.events);
+  const pending = packed.pending.map((one): Pending => {
+    const delivery = unpack(one, texts);
+    return { delivery, dueAt: one.t, event: events.get(delivery.number), phase: 'waiting' };
+  });
+  return { pending, resolved: packed.resolved.map((one) => unpack(one, texts)) };
+}
+
 export function pack(delivery: Delivery, texts: Texts): PackedDelivery {
   const { number, eventId, status, redeliveryOf } = delivery;
   const [source, type, message] = [delivery.source, delivery.type, delivery.message].map((text) =>
@@ -49,7 +79,7 @@ export function pack(delivery: Delivery, texts: Texts): PackedDelivery {
   };
 }
 
-export function unpack({ d, t, s, a = [], r }: PackedDelivery, texts: Texts): Delivery {
+function unpack({ d, t, s, a = [], r }: PackedDelivery, texts: Texts): Delivery {
   const [number, eventId, source, type, message, createdAtMs] = d;
   const attempts = a.map((run, index) => ({
     runId: texts.at(run),

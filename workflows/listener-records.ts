@@ -12,6 +12,10 @@ export interface ListenerState {
   /** How many attempts have failed since one succeeded. */
   readonly troubles: number;
   readonly subscriptions: readonly HeldSubscription[];
+  /** Those that others have taken the place of, and that may still get what came before. */
+  readonly draining?: readonly Draining[];
+  /** Keys of the newest events that were taken since, which both may get. */
+  readonly taken?: readonly string[];
   /** When the next attempts may begin, in milliseconds since 1970. */
   readonly nextStartAt: number;
   /** Texts that deliveries have in common: sources, types, messages, run ids. */
@@ -23,8 +27,11 @@ export interface ListenerState {
   readonly events: ReadonlyArray<readonly [number: number, event: Event]>;
 }
 
-/** What a run leaves to the next, but for the subscriptions. */
-export type CarriedListener = Omit<ListenerState, 'subscriptions'>;
+/** What a run leaves to the next of its subscriptions. */
+export type CarriedSubscriptions = Pick<ListenerState, 'subscriptions' | 'draining' | 'taken'>;
+
+/** What it leaves besides. */
+export type CarriedListener = Omit<ListenerState, keyof CarriedSubscriptions>;
 
 /** What a listener has that was not there before. */
 export const NOTHING: CarriedListener = {
@@ -43,6 +50,15 @@ export interface HeldSubscription {
   readonly id: SubscriptionId;
   readonly source: string;
   readonly filter: string;
+}
+
+/** Subscriptions that are to get what came before a time, and nothing else. */
+export interface Draining {
+  readonly subscriptions: readonly HeldSubscription[];
+  /** That time, in milliseconds since 1970. */
+  readonly since: number;
+  /** Their sources know, and by then nothing is on its way to them any more. */
+  readonly until?: number;
 }
 
 /** A delivery in little space: there may be thousands. Numbers of texts stand for them. */

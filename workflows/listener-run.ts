@@ -26,6 +26,7 @@ import {
   type ListenerMemo,
   type ListenerView,
 } from './listener-messages.ts';
+import { PATCHES } from './listener-patches.ts';
 import { Listener } from './listener-state.ts';
 import { Subscriptions } from './listener-subscriptions.ts';
 import { continueAsNewSuggested } from './subscribe.ts';
@@ -78,8 +79,8 @@ export class ListenerRun {
 
   constructor(input: ListenerInput) {
     this.input = input;
-    this.listener = new Listener(input.memo, input.state, () => patched('counts-attempts'));
-    this.subscriptions = new Subscriptions(input.state?.subscriptions ?? [], (event) => {
+    this.listener = new Listener(input.memo, input.state, PATCHES);
+    this.subscriptions = new Subscriptions(input.state, (event) => {
       this.listener.receive(event, Date.now());
       this.changed();
     });
@@ -173,7 +174,7 @@ export class ListenerRun {
       // Of an attempt whose worker is gone. What the receiver answers is a result.
       retry: { initialInterval: 100, maximumInterval: 10_000 },
     });
-    const what = event === undefined ? { storedIn: delivery.number } : { event };
+    const what = event === undefined ? { storedIn: delivery.number, eventId } : { event };
     const request = { listener: this.input.id, definition, reason, ...what };
     try {
       return await nexteventAttempt(request);

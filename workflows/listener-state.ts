@@ -9,7 +9,6 @@ import type { Event } from '../events/event.ts';
 import type { Delivery, ListenerDefinition, ListenerStatus } from '../events/listener.ts';
 import { sizeOf, TaskBudget } from './listener-budget.ts';
 import {
-  isDelivering,
   newDelivery,
   toBeginning,
   type Attempted,
@@ -18,11 +17,22 @@ import {
   type Moment,
 } from './listener-delivery.ts';
 import type { ListenerMemo, ListenerView } from './listener-messages.ts';
-import { attemptId, pack, Texts, toTime, unpack } from './listener-packing.ts';
+import { attemptId, packAll, toTime, unpackAll } from './listener-packing.ts';
+import { NEWEST, type ListenerPatches } from './listener-patches.ts';
 import { Pacer, PendingDeliveries, type Pending } from './listener-pending.ts';
 import { NOTHING, type CarriedListener } from './listener-records.ts';
 import { toRetryMs } from './listener-schedule.ts';
 import { toShown } from './listener-shown.ts';
+import {
+  GONE,
+  isDelivering,
+  REMOVED,
+  toActive,
+  toInactive,
+  TOO_MANY_FAILURES,
+  TOO_MANY_PENDING,
+  toRetired,
+} from './listener-status.ts';
 import { DeliveryStore } from './listener-store.ts';
 
 /** How many deliveries that are not pending any more a listener knows itself. */
@@ -31,19 +41,14 @@ export const RESOLVED_MAX = 100;
 /** How much of the events that wait is in memory, in bytes of JSON. */
 export const WAITING_BYTES_MAX = 256 * 1024;
 
-/** More than one run has deliveries: a run that was reset leaves out so many numbers. */
+/** More than one run has deliveries: a run that was reset leaves out so many numbers at least. */
 const NUMBERS_SKIPPED = 10_000;
 
 const MESSAGE_LENGTH_MAX = 300;
 
-export const ACTIVE = 'Active';
-export const TOO_MANY_FAILURES = 'Delivery suspended due to too many delivery failures.';
-export const TOO_MANY_PENDING = 'Delivery suspended due to too many pending deliveries.';
-export const GONE = 'Delivery suspended because the receiver wants no more.';
-export const REMOVED = 'the listener was removed';
-
 export class Listener {
   readonly store = new DeliveryStore();
+  readonly #patches: ListenerPatches;
   readonly #pending: PendingDeliveries;
   readonly #pacer: Pacer;
   #memo: ListenerMemo;
@@ -52,26 +57,22 @@ export class Listener {
   #failuresInRow: number;
   #troubles: number;
 
-  /** `state`: what the run before has left. `countsAttempts`: not in the histories of older code. */
+  /** `state`: what the run before has left. */
   constructor(
     memo: ListenerMemo,
     state: CarriedListener = NOTHING,
-    countsAttempts: () => boolean = () => true,
+    patches: ListenerPatches = NEWEST,
   ) {
     this.#memo = memo;
-    this.#pending = new PendingDeliveries(countsAttempts);
+    this.#patches = patches;
+    this.#pending = new PendingDeliveries(patches.countsAttempts);
     this.#lastNumber = state.lastNumber;
     this.#failuresInRow = state.failuresInRow;
     this.#troubles = state.troubles;
     this.#pacer = new Pacer(state.nextStartAt);
-    const texts = new Texts(state.texts);
-    const events = new Map(state.events);
-    for (const packed of state.pending) {
-      const delivery = unpack(packed, texts);
-      const event = events.get(delivery.number);
-      this.#pending.set({ delivery, dueAt: packed.t, event, phase: 'waiting' });
-    }
-    this.#resolved = state.resolved.map((packed) => unpack(packed, texts));
+    const { pending, resolved } = unpackAll(state);
+    for (const one of pending) this.#pending.set(one);
+    this.#resolved = resolved;
   }
 
   /** Another object whenever anything in it has changed. */
@@ -117,7 +118,7 @@ export class Listener {
     const { id: eventId, source, type } = event;
     const delivery = newDelivery(this.reserve(), { eventId, source, type }, now);
     const pending = { delivery, dueAt: now, event, phase: 'waiting' } as const;
-    if (this.status === 'inactive') {
+    if (!isDelivering(this.#memo)) {
       this.#resolve(pending, 'skipped', now);
       return;
     }
@@ -212,9 +213,13 @@ export class Listener {
     }
   }
 
+  isDefinedAs(definition: ListenerDefinition): boolean {
+    return JSON.stringify(definition) === JSON.stringify(this.definition);
+  }
+
   /** Whether it is another one. It takes effect with the next attempt. */
   change(definition: ListenerDefinition): boolean {
-    if (JSON.stringify(definition) === JSON.stringify(this.definition)) return false;
+    if (this.isDefinedAs(definition)) return false;
     this.#memo = { ...this.#memo, definition };
     return true;
   }
@@ -222,23 +227,24 @@ export class Listener {
   /** Whether it was inactive. No failure from before counts any more. */
   activate(): boolean {
     if (this.status !== 'inactive') return false;
-    this.#memo = { ...this.#memo, status: 'active', statusMessage: ACTIVE, isRetired: false };
+    this.#memo = toActive(this.#memo);
     this.#failuresInRow = 0;
     this.#troubles = 0;
     return true;
   }
 
-  /** Whether it was active. */
+  /** Whether it was delivering. */
   deactivate(statusMessage: string): boolean {
-    if (this.status !== 'active') return false;
-    this.#memo = { ...this.#memo, status: 'inactive', statusMessage };
+    if (!isDelivering(this.#memo)) return false;
+    if (this.status !== 'active' && !this.#patches.staysSuspended()) return false;
+    this.#memo = toInactive(this.#memo, statusMessage);
     return true;
   }
 
-  /** Whether it was not before. What is pending goes on; nothing more is to come. */
+  /** Whether it had not before. */
   retire(statusMessage: string): boolean {
     if (this.status === 'removed' || this.#memo.isRetired) return false;
-    this.#memo = { ...this.#memo, status: 'inactive', statusMessage, isRetired: true };
+    this.#memo = toRetired(this.#memo, statusMessage, this.#patches.staysSuspended);
     return true;
   }
 
@@ -252,25 +258,24 @@ export class Listener {
     return true;
   }
 
-  /** The run was reset: what it numbered after that moment is on record under these numbers. */
-  skipNumbers(): void {
+  /**
+   * The run was reset: what it numbered after the moment to which it was is on record under these
+   * numbers. Another reset may be further back, so no number is given that may have been given since
+   * the listener was created: in a millisecond comes less than one delivery.
+   */
+  skipNumbers(now: number): void {
     this.#lastNumber += NUMBERS_SKIPPED;
+    const ageMs = this.#patches.numbersByTime() ? now - Date.parse(this.#memo.createdAt) : 0;
+    this.#lastNumber = Math.max(this.#lastNumber, ageMs);
   }
 
   toState(): CarriedListener {
-    const texts = new Texts();
-    const pending = this.#pending.all;
     return {
       lastNumber: this.#lastNumber,
       failuresInRow: this.#failuresInRow,
       troubles: this.#troubles,
       nextStartAt: this.#pacer.nextAt,
-      pending: pending.map(({ delivery, dueAt }) => ({ ...pack(delivery, texts), t: dueAt })),
-      resolved: this.#resolved.map((delivery) => pack(delivery, texts)),
-      events: pending.flatMap(({ delivery, event }) =>
-        event ? [[delivery.number, event] as const] : [],
-      ),
-      texts: texts.all,
+      ...packAll(this.#pending.all, this.#resolved),
     };
   }
 

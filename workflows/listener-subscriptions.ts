@@ -1,5 +1,10 @@
 // What a listener subscribes to, and the readers of it: they take every event the moment it is
 // there, so that the run is never full of what nobody reads.
+//
+// Subscriptions that others take the place of are drained: they get what came before, out of
+// backlogs and from processes that have matched it already, until nothing of that can be left.
+
+import { condition, patched, sleep } from '@temporalio/workflow';
 
 import {
   events,
@@ -11,25 +16,40 @@ import {
 import type { Event } from '../events/event.ts';
 import type { ListenerDefinition } from '../events/listener.ts';
 import { currentInbox } from './current-inbox.ts';
-import type { HeldSubscription } from './listener-records.ts';
+import { keyOf, WINDOW_EVENTS_MAX } from './event-window.ts';
+import type { CarriedSubscriptions, Draining, HeldSubscription } from './listener-records.ts';
+import { withdraw } from './registration.ts';
+
+/** For so long an event that was matched before its subscription was withdrawn may be on its way. */
+const LATE_MS = 10_000;
+
+/** Whoever asks for a change waits for so long at the most until the backlogs are through. */
+const WITHDRAWN_WITHIN_MS = 10_000;
+
+const NONE: CarriedSubscriptions = { subscriptions: [] };
 
 export class Subscriptions {
   readonly #take: (event: Event) => void;
   #held: readonly HeldSubscription[];
+  readonly #draining = new Set<Draining>();
+  /** How many withdrawals the sources have not heard of yet. */
+  #withdrawing = 0;
   /** What was taken while some are replaced: those that take their place may have it, too. */
-  #replacing: Set<string> | undefined;
+  #taken: Set<string> | undefined;
   #isFull = false;
   #readers = 0;
 
-  /** `held`: those that the run before had. */
-  constructor(held: readonly HeldSubscription[], take: (event: Event) => void) {
-    this.#held = held;
+  /** `carried`: what the run before has left. */
+  constructor(carried: CarriedSubscriptions = NONE, take: (event: Event) => void) {
+    const { subscriptions, draining = [], taken } = carried;
     this.#take = take;
-    for (const { id } of held) void this.#read(id);
-  }
-
-  get held(): readonly HeldSubscription[] {
-    return this.#held;
+    this.#held = subscriptions;
+    if (taken) this.#taken = new Set(taken);
+    for (const { id } of subscriptions) void this.#read(id);
+    for (const some of draining) {
+      for (const { id } of some.subscriptions) void this.#read(id);
+      void this.#drain(some);
+    }
   }
 
   /** The run takes no more events: the next one does. */
@@ -44,8 +64,16 @@ export class Subscriptions {
     return inbox.turns.events.length > 0 || inbox.describe().some(({ unread }) => unread > 0);
   }
 
+  toState(): CarriedSubscriptions {
+    const subscriptions = this.#held;
+    if (this.#draining.size === 0) return { subscriptions };
+    const taken = [...(this.#taken ?? [])].slice(-WINDOW_EVENTS_MAX);
+    return { subscriptions, draining: [...this.#draining], taken };
+  }
+
   /**
-   * Makes them those of a definition. No event that both want is missed, or taken twice.
+   * Makes them those of a definition. No event that the definition before or this one wants is missed,
+   * or taken twice.
    *
    * @throws what `subscribe` throws, and then all is as it was
    */
@@ -57,8 +85,7 @@ export class Subscriptions {
       (held) => held.filter === filter && sources.includes(held.source),
     );
     const missing = sources.filter((source) => !kept.some((held) => held.source === source));
-    const taken = new Set<string>();
-    this.#replacing = taken;
+    this.#taken ??= new Set();
     const made: HeldSubscription[] = [];
     try {
       for (const source of missing) {
@@ -66,33 +93,76 @@ export class Subscriptions {
       }
     } catch (error) {
       for (const { id } of made) await unsubscribe(id);
+      this.#settle();
       throw error;
-    } finally {
-      this.#replacing = undefined;
     }
     const ended = this.#held.filter((held) => !kept.includes(held));
     this.#held = [...kept, ...made];
-    // From here to the last line nothing waits: no event comes in between.
-    const ending = ended.map(({ id }) => unsubscribe(id));
-    for (const { id } of made) void this.#read(id, taken);
+    // From here to the readers nothing waits: no event comes in between.
+    const ending = this.#beginDraining(ended) ? [] : ended.map(({ id }) => unsubscribe(id));
+    for (const { id } of made) void this.#read(id);
     await Promise.all(ending);
   }
 
-  /** Ends all of them. */
-  async end(): Promise<void> {
+  /** They get nothing that comes from now on. */
+  async drain(): Promise<void> {
     const ended = this.#held;
     this.#held = [];
+    if (!this.#beginDraining(ended)) await Promise.all(ended.map(({ id }) => unsubscribe(id)));
+  }
+
+  /** Ends all of them, whatever is on its way. */
+  async end(): Promise<void> {
+    const draining = [...this.#draining].flatMap(({ subscriptions }) => subscriptions);
+    const ended = [...this.#held, ...draining];
+    this.#held = [];
+    this.#draining.clear();
     await Promise.all(ended.map(({ id }) => unsubscribe(id)));
   }
 
-  async #read(id: string, taken?: ReadonlySet<string>): Promise<void> {
+  /** Waits until none of those that are drained is given what comes now, or for some time. */
+  async untilWithdrawn(): Promise<void> {
+    if (this.#withdrawing > 0) await condition(() => this.#withdrawing === 0, WITHDRAWN_WITHIN_MS);
+  }
+
+  /** False in the histories of older code, where they ended at once. */
+  #beginDraining(ended: readonly HeldSubscription[]): boolean {
+    if (ended.length === 0) {
+      this.#settle();
+      return true;
+    }
+    if (!patched('drains')) return false;
+    void this.#drain({ subscriptions: ended, since: Date.now() });
+    return true;
+  }
+
+  async #drain(draining: Draining): Promise<void> {
+    const ids = draining.subscriptions.map(({ id }) => id);
+    this.#draining.add(draining);
+    let withdrawn = draining;
+    if (draining.until === undefined) {
+      this.#withdrawing += 1;
+      await withdraw(currentInbox(), ids, draining.since);
+      this.#withdrawing -= 1;
+      withdrawn = { ...draining, until: Date.now() + LATE_MS };
+      if (this.#draining.delete(draining)) this.#draining.add(withdrawn);
+    }
+    const { until = 0 } = withdrawn;
+    await sleep(Math.max(1, until - Date.now()), { summary: 'until nothing is on its way' });
+    this.#draining.delete(withdrawn);
+    for (const id of ids) await unsubscribe(id);
+    this.#settle();
+  }
+
+  /** Only while some are drained can an event come to two of them. */
+  #settle(): void {
+    if (this.#draining.size === 0) this.#taken = undefined;
+  }
+
+  async #read(id: string): Promise<void> {
     this.#readers += 1;
     try {
-      for await (const event of events(id)) {
-        const key = JSON.stringify([event.source, event.id]);
-        this.#replacing?.add(key);
-        if (!taken?.has(key)) this.#take(event);
-      }
+      for await (const event of events(id)) if (this.#isNew(event)) this.#take(event);
     } catch (error) {
       // It was unsubscribed.
       if (error instanceof UnknownSubscriptionError) return;
@@ -101,5 +171,13 @@ export class Subscriptions {
     } finally {
       this.#readers -= 1;
     }
+  }
+
+  #isNew(event: Event): boolean {
+    if (this.#taken === undefined) return true;
+    const key = keyOf(event);
+    if (this.#taken.has(key)) return false;
+    this.#taken.add(key);
+    return true;
   }
 }

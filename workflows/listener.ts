@@ -20,6 +20,7 @@ import {
   changeListenerUpdate,
   deactivateListenerUpdate,
   deliveriesQuery,
+  LISTENER_CHANGED,
   listenerQuery,
   listenerReadyUpdate,
   redeliverUpdate,
@@ -32,7 +33,7 @@ import {
 } from './listener-messages.ts';
 import { toTime } from './listener-packing.ts';
 import { ListenerRun } from './listener-run.ts';
-import { REMOVED } from './listener-state.ts';
+import { REMOVED } from './listener-status.ts';
 import { onReset } from './reset.ts';
 
 /** How many deliveries can be asked for again at once. */
@@ -54,7 +55,7 @@ export function nexteventListener(input: ListenerInput): Promise<void> {
 async function runListener(input: ListenerInput): Promise<void> {
   const run = new ListenerRun(input);
   const begun = new Begun(input.state !== undefined);
-  onReset(() => run.listener.skipNumbers());
+  onReset(() => run.listener.skipNumbers(Date.now()));
   answer(run, begun);
   if (input.state === undefined) {
     try {
@@ -67,7 +68,7 @@ async function runListener(input: ListenerInput): Promise<void> {
   await run.untilOver();
   if (run.listener.status === 'removed') return;
   const { memo } = run.listener;
-  const state = { ...run.listener.toState(), subscriptions: run.subscriptions.held };
+  const state = { ...run.listener.toState(), ...run.subscriptions.toState() };
   // The SDK does not carry the memo: pass it on, or a reader of the new run finds none.
   await makeContinueAsNewFunc<typeof nexteventListener>({ memo })({ ...input, memo, state });
 }
@@ -113,20 +114,22 @@ function answer(run: ListenerRun, begun: Begun): void {
   const { listener } = run;
   const changes = new Changes(run);
   setHandler(listenerQuery, () => run.view, { description: 'This listener, as it is.' });
-  setHandler(deliveriesQuery, () => listener.deliveries, {
-    description: 'The newest deliveries that are pending, and the newest that are not.',
-  });
+  setHandler(
+    deliveriesQuery,
+    (number) => (number === undefined ? listener.deliveries : [listener.find(number) ?? []].flat()),
+    { description: 'The newest deliveries that are pending, and the newest that are not.' },
+  );
   setHandler(listenerReadyUpdate, async (): Promise<ListenerView> => {
     await begun.wait();
     return run.view;
   });
   setHandler(
     changeListenerUpdate,
-    async (definition) => {
+    async (definition, before) => {
       await begun.wait();
-      return changes.change(definition);
+      return changes.change(definition, before);
     },
-    { validator: (_definition) => assertNotRemoved(run) },
+    { validator: (_definition, _before) => assertNotRemoved(run) },
   );
   setHandler(
     activateListenerUpdate,
@@ -171,12 +174,18 @@ class Changes {
     this.#run = run;
   }
 
-  change(definition: ListenerDefinition): Promise<Changed> {
+  /** `before`: what whoever asks for it has changed. Nothing else must have changed it meanwhile. */
+  change(definition: ListenerDefinition, before?: ListenerDefinition): Promise<Changed> {
     return this.#next(async () => {
       assertNotRemoved(this.#run);
       const { listener, subscriptions } = this.#run;
+      if (before !== undefined && !listener.isDefinedAs(before)) {
+        throw refusal(LISTENER_CHANGED, 'the listener was changed meanwhile');
+      }
       if (!listener.memo.isRetired) await subscriptions.replace(definition);
-      return this.told(listener.change(definition));
+      const changed = this.told(listener.change(definition));
+      await subscriptions.untilWithdrawn();
+      return changed;
     });
   }
 
@@ -191,8 +200,11 @@ class Changes {
 
   retire(statusMessage: string): Promise<Changed> {
     return this.#next(async () => {
-      await this.#run.subscriptions.end();
-      return this.told(this.#run.listener.retire(statusMessage));
+      const { listener, subscriptions } = this.#run;
+      await subscriptions.drain();
+      const retired = this.told(listener.retire(statusMessage));
+      await subscriptions.untilWithdrawn();
+      return retired;
     });
   }
 

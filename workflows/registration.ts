@@ -44,6 +44,11 @@ const { nexteventUnregister, nexteventRegisterAgain, nexteventSuspend } =
     retry: { initialInterval: 100, maximumInterval: 10_000 },
   });
 
+const { nexteventWithdraw } = proxyActivities<RegistrationActivities>({
+  startToCloseTimeout: 5_000,
+  retry: { initialInterval: 100, maximumInterval: 1_000 },
+});
+
 const { nexteventUnregister: unregisterAtEnd } = proxyActivities<RegistrationActivities>({
   startToCloseTimeout: 2_000,
   scheduleToCloseTimeout: END_TIMEOUT_MS,
@@ -116,6 +121,17 @@ export function release(inbox: Inbox): void {
       for (const { id } of releasing) if (onTheirWay.get(id) === telling) onTheirWay.delete(id);
     });
   for (const { id } of releasing) onTheirWay.set(id, telling);
+}
+
+/**
+ * Returns once the sources give these nothing of what comes from then on, and everything that came
+ * before `since` has left their backlogs. What is on its way still comes, and is still for them.
+ */
+export function withdraw(inbox: Inbox, ids: readonly SubscriptionId[], since: number) {
+  const withdrawn = inbox.held.filter(({ id }) => ids.includes(id)).map(toEnded);
+  return CancellationScope.nonCancellable(() =>
+    afterRegistering(() => nexteventWithdraw(withdrawn, since)),
+  );
 }
 
 /** Ends every subscription, because the workflow ends. Bounded in time, and never fails. */

@@ -13,6 +13,7 @@ import {
   SOURCE_WORKFLOW_TYPE,
   segmentWorkflowId,
   sourceWorkflowId,
+  subscriptionsQuery,
 } from '../../workflows/messages.ts';
 import type { DeploymentInput } from '../../workflows/deployment-messages.ts';
 import {
@@ -105,6 +106,7 @@ await recordTimed();
 await recordCare();
 await recordSegments();
 await recordDeliveries();
+await recordDrained();
 await recordDeployment();
 
 await app.stop();
@@ -425,6 +427,30 @@ async function recordDeliveries(): Promise<void> {
   await keep('delivery-ended', deliveryWorkflowId('recorded', 3));
   await keep('delivery-skipped', deliveryWorkflowId('recorded', 13));
   await keep('delivery-failed', deliveryWorkflowId('recorded', 16));
+}
+
+/** A listener whose subscriptions are replaced, which it drains in several runs, and that retires. */
+async function recordDrained(): Promise<void> {
+  const receiver = await Receiver.start();
+  const wanted = { sources: ['out'], url: receiver.url, filter: 'data.body.json.n > 100' };
+  const listener = await startListener(app, wanted, { id: 'drained', historyEventsMax: 40 });
+  await app.post('out', { n: 101 }, 'out 101');
+  await listener.change({ filter: 'data.body.json.n > 101' });
+  for (let n = 102; n <= 112; n += 1) await app.post('out', { n }, `out ${n}`);
+  await listener.untilDelivered('successful', 12);
+  await listener.retire('recorded');
+  await untilHeld(0);
+  await listener.remove();
+  await listener.handle.result();
+  await receiver.stop();
+  await keepRuns('drained', listenerWorkflowId('drained'));
+
+  async function untilHeld(count: number): Promise<void> {
+    await until(`${count} subscriptions are left`, async () => {
+      const held = await listener.handle.query(subscriptionsQuery);
+      return held.length === count;
+    });
+  }
 }
 
 /** Static listeners that come, change and go, in several runs; and a workflow that has one. */

@@ -1,0 +1,131 @@
+// Listeners that are changed while events come, and while events from before wait: none is missed,
+// and none is delivered twice.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+
+import { postUntilAccepted, startApp, startServer, until } from './harness.ts';
+import type { TestApp, TestServer } from './harness.ts';
+import { startListener, TO_THIS_MACHINE, type TestListener } from './listeners.ts';
+import { deliver } from './observe.ts';
+import { Receiver } from './receiving.ts';
+
+/** Both want every event of this test. */
+const FILTERS = ['data.body.json.n >= 0', 'data.body.json.n < 1000000'] as const;
+
+/** How many senders there are at once, and how many events each of them posts. */
+const SENDERS = 6;
+const EVENTS = 40;
+
+const SOURCES = ['steady', 'waiting', 'retired', 'late', 'many'];
+
+describe('a listener that is changed', () => {
+  let server: TestServer;
+  let app: TestApp;
+
+  before(async () => {
+    server = await startServer();
+    app = await startApp(server, { sources: SOURCES, outbound: TO_THIS_MACHINE });
+  });
+
+  after(async () => {
+    await app?.stop();
+    await server?.stop();
+  });
+
+  test('while events come, again and again, gets each of them once', async () => {
+    await using receiver = await Receiver.start();
+    const listener = await listening(receiver, 'steady');
+    const other = await app.startIngress();
+    const urls = [app.ingress.url, other.url];
+    const senders = Array.from({ length: SENDERS }, async (_, sender) => {
+      for (let n = 0; n < EVENTS; n += 1) {
+        const id = `s${sender}-${n}`;
+        // Each by another way than the one before.
+        const way = n % 2 === 0 ? urls : urls.toReversed();
+        await postUntilAccepted(way, { source: 'steady', body: { n }, id });
+      }
+    });
+    const sent = Promise.all(senders).then(() => 'sent' as const);
+    let changes = 0;
+    for (let isSent = false; !isSent;) {
+      changes += 1;
+      const changed = listener.change({ filter: FILTERS[changes % 2] ?? '' });
+      isSent = (await Promise.race([sent, changed])) === 'sent';
+      await changed;
+    }
+    assert.ok(changes > 2, `${changes} changes`);
+    await untilAllDelivered(listener, SENDERS * EVENTS);
+    assert.equal(new Set(receiver.ids).size, SENDERS * EVENTS);
+  });
+
+  test('while a backlog waits gets what is in it, by what it wanted when that came', async () => {
+    await using receiver = await Receiver.start();
+    const listener = await listening(receiver, 'waiting');
+    await app.stopWorker();
+    await sendToBacklog('waiting', 0, 60);
+    const changing = listener.change({ filter: 'data.body.json.n >= 100' });
+    await app.startWorker();
+    await changing;
+    await deliver(app, 'waiting', { n: 99 }, 'w99');
+    await deliver(app, 'waiting', { n: 100 }, 'w100');
+    await untilAllDelivered(listener, 61);
+    const ids = Array.from({ length: 60 }, (_, n) => `w${n}`);
+    assert.deepEqual(receiver.ids.toSorted(), [...ids, 'w100'].toSorted());
+  });
+
+  test('and has retired, gets what is in the backlog from before, and nothing else', async () => {
+    await using receiver = await Receiver.start();
+    const listener = await listening(receiver, 'retired');
+    await app.stopWorker();
+    await sendToBacklog('retired', 0, 60);
+    const retiring = listener.retire('taken out');
+    await app.startWorker();
+    await retiring;
+    await deliver(app, 'retired', { n: 60 }, 'w60');
+    await untilAllDelivered(listener, 60);
+    await deliver(app, 'retired', { n: 61 }, 'w61');
+    const { deliveries, status, isRetired } = await listener.view();
+    assert.deepEqual([deliveries, status, isRetired], [60, 'inactive', true]);
+    assert.ok(!receiver.ids.includes('w60') && !receiver.ids.includes('w61'));
+  });
+
+  test('ends what it had before once nothing of it can come any more', async () => {
+    await using receiver = await Receiver.start();
+    const listener = await listening(receiver, 'late');
+    await listener.change({ filter: FILTERS[1] });
+    await listener.change({ sources: ['late', 'many'], filter: FILTERS[1] });
+    const held = (): Promise<readonly unknown[]> =>
+      listener.handle.query('nextevent:subscriptions');
+    await until('the one from before has ended', async () => (await held()).length === 2);
+    await deliver(app, 'late', { n: 1 }, 'once');
+    await untilAllDelivered(listener, 1);
+    assert.deepEqual(receiver.ids, ['once']);
+  });
+
+  function listening(receiver: Receiver, source: string): Promise<TestListener> {
+    const { url } = receiver;
+    return startListener(app, { sources: [source], filter: FILTERS[0], url, timeoutMs: 60_000 });
+  }
+
+  /** There is no worker. */
+  async function sendToBacklog(source: string, from: number, to: number): Promise<void> {
+    for (let n = from; n < to; n += 1) {
+      const { queued } = await postUntilAccepted([app.ingress.url], {
+        source,
+        body: { n },
+        id: `w${n}`,
+      });
+      assert.equal(queued, true);
+    }
+  }
+});
+
+/** Each delivery has a number: what is taken twice has two. */
+async function untilAllDelivered(listener: TestListener, count: number): Promise<void> {
+  await until(`${count} events are delivered`, async () => {
+    const { deliveries, pending } = await listener.view();
+    return deliveries >= count && pending === 0;
+  });
+  assert.equal((await listener.view()).deliveries, count);
+}
