@@ -57,7 +57,7 @@ export interface Draining {
   readonly subscriptions: readonly HeldSubscription[];
   /** That time, in milliseconds since 1970. */
   readonly since: number;
-  /** Their sources know, and by then nothing is on its way to them any more. */
+  /** By then, in milliseconds since 1970, nothing is on its way to them. None before their sources know. */
   readonly until?: number;
 }
 

@@ -136,19 +136,17 @@ export class Subscriptions {
     return true;
   }
 
+  /** In each run anew: one that goes on after another registers all that it holds. */
   async #drain(draining: Draining): Promise<void> {
     const ids = draining.subscriptions.map(({ id }) => id);
     this.#draining.add(draining);
-    let withdrawn = draining;
-    if (draining.until === undefined) {
-      this.#withdrawing += 1;
-      await withdraw(currentInbox(), ids, draining.since);
-      this.#withdrawing -= 1;
-      withdrawn = { ...draining, until: Date.now() + LATE_MS };
-      if (this.#draining.delete(draining)) this.#draining.add(withdrawn);
-    }
-    const { until = 0 } = withdrawn;
-    await sleep(Math.max(1, until - Date.now()), { summary: 'until nothing is on its way' });
+    this.#withdrawing += 1;
+    await withdraw(currentInbox(), ids, draining.since);
+    this.#withdrawing -= 1;
+    const withdrawn = { ...draining, until: draining.until ?? Date.now() + LATE_MS };
+    if (this.#draining.delete(draining)) this.#draining.add(withdrawn);
+    const restMs = Math.max(1, withdrawn.until - Date.now());
+    await sleep(restMs, { summary: 'until nothing is on its way' });
     this.#draining.delete(withdrawn);
     for (const id of ids) await unsubscribe(id);
     this.#settle();
