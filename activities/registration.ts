@@ -4,7 +4,7 @@ import { ApplicationFailure } from '@temporalio/common';
 
 import { untilAcknowledgeable } from '../dispatch/backlog.ts';
 import { sideBySide } from '../dispatch/side-by-side.ts';
-import type { SourceClient } from '../dispatch/source-client.ts';
+import type { SourceClient, SourceDescription } from '../dispatch/source-client.ts';
 import {
   describeAccess,
   UNINDEXED_COST_MAX,
@@ -12,12 +12,13 @@ import {
 } from '../events/filter-access.ts';
 import { compileFilter } from '../events/filter.ts';
 import type { Registration, SubscriptionId } from '../events/subscription.ts';
+import type { SourceMemo } from '../workflows/messages.ts';
 import { HOT_BYTES_MAX, STATE_BYTES_MAX, type StateSizes } from './state-sizes.ts';
 
 /** For so many runs at once a source is told of what they have registered. */
 const RUNS_AT_ONCE = 8;
 
-/** The clocks of ingress, server and worker differ by less, and a task takes less. */
+/** The clocks of ingress and server differ by less. */
 const CLOCKS_MS = 5_000;
 
 export interface RegistrationRequest extends Registration {
@@ -84,14 +85,15 @@ export function createRegistrationActivities(deps: RegistrationDeps) {
 
     /**
      * For what is to get nothing more of what comes after `since`, in milliseconds since 1970. Fails,
-     * and so is tried again, while something from before may be in a backlog: who is not registered
+     * and so is tried again, while something from before may be in the backlog: who is not registered
      * any more would not get it.
      */
-    async nexteventWithdraw(withdrawn: readonly Held[], since: number): Promise<void> {
-      const bySource = groupBySource(withdrawn);
-      for (const source of bySource.keys()) await passBacklog(client, source, since);
-      for (const [source, ids] of bySource) await client.unregister(source, ids);
-      // A reading from before gives leave to signal them for so long.
+    async nexteventWithdraw(withdrawn: Held, since: number): Promise<void> {
+      for (const [source, ids] of groupBySource([withdrawn])) {
+        await passBacklog(client, source, since);
+        await client.unregister(source, ids);
+      }
+      // A reading from before gives leave to signal it for so long.
       await untilAcknowledgeable(performance.now());
     },
 
@@ -131,15 +133,25 @@ async function passBacklog(client: SourceClient, source: string, since: number):
   const described = await client.describe(source);
   if (described === undefined) return;
   if (!described.isOpen) await client.restart(source);
-  const { isOpen, isPending, pendingSince = 0, memo } = described;
-  if (!isOpen || memo === undefined || memo.recovering) {
-    throw new Error(`source "${source}" does not know yet what it held`);
+  // One that somebody has paused has events that are in no task.
+  const memo = described.isRunning ? await currentMemo(client, source, described) : undefined;
+  if (memo === undefined || memo.recovering) {
+    throw new Error(`source "${source}" does not know what it holds`);
   }
-  const isLater = (at = 0): boolean => at > since + CLOCKS_MS;
-  // What it has not looked at yet may be for its backlog.
-  const isRead = !isPending || isLater(pendingSince);
-  if (isRead && (memo.backlog === 0 || isLater(memo.oldestAcceptedAt))) return;
+  const { backlog, oldestAcceptedAt = 0 } = memo;
+  if (backlog === 0 || oldestAcceptedAt > since + CLOCKS_MS) return;
   throw new Error(`the backlog of source "${source}" may have something that came before`);
+}
+
+/** What it has not looked at yet may be for its backlog: a query waits until it has. */
+async function currentMemo(
+  client: SourceClient,
+  source: string,
+  { isPending, memo }: SourceDescription,
+): Promise<SourceMemo | undefined> {
+  if (!isPending) return memo;
+  await client.changes(source, { firstRunId: '', since: 0, after: Number.MAX_SAFE_INTEGER });
+  return (await client.describe(source))?.memo;
 }
 
 interface Admitted {

@@ -21,7 +21,7 @@ import {
   ListenerSilentError,
   UnknownListenerError,
 } from './errors.ts';
-import { toFailureKind } from './failures.ts';
+import { sleep, toFailureKind } from './failures.ts';
 
 /** How long a listener may take to do what it is told. It has to subscribe first, or to replay. */
 const UPDATE_MS_MAX = 20_000;
@@ -31,6 +31,10 @@ const QUERY_MS_MAX = 5_000;
 
 /** How long the server may take to list. */
 const LIST_MS_MAX = 10_000;
+
+/** How often a change is made anew, because of others at the same time, and how soon at the latest. */
+const CHANGES_MAX = 10;
+const CHANGE_AGAIN_MS_MAX = 200;
 
 /** A workflow as the server lists and describes it. */
 export type Execution = proto.temporal.api.workflow.v1.IWorkflowExecutionInfo;
@@ -110,6 +114,19 @@ export class ListenerCalls {
 
   #within<T>(forMs: number, call: () => Promise<T>): Promise<T> {
     return this.#client.connection.withDeadline(Date.now() + forMs, call);
+  }
+}
+
+/** Makes a change, and again if another has changed the listener meanwhile. */
+export async function againIfChanged<T>(change: () => Promise<T>): Promise<T> {
+  for (let changes = 1; ; changes += 1) {
+    try {
+      return await change();
+    } catch (error) {
+      if (!(error instanceof ListenerChangedError) || changes >= CHANGES_MAX) throw error;
+      // Those who met once do not meet again.
+      await sleep(Math.random() * CHANGE_AGAIN_MS_MAX);
+    }
   }
 }
 

@@ -22,19 +22,17 @@ import {
   type ListenerView,
 } from '../workflows/listener-messages.ts';
 import { describeExecution, isOpenStatus } from './describe-execution.ts';
+import { ListenerConflictError, ListenerSilentError, UnknownListenerError } from './errors.ts';
 import {
-  ListenerChangedError,
-  ListenerConflictError,
-  ListenerSilentError,
-  UnknownListenerError,
-} from './errors.ts';
-import { decodeMemo, ListenerCalls, quoted, type Execution } from './listener-calls.ts';
+  againIfChanged,
+  decodeMemo,
+  ListenerCalls,
+  quoted,
+  type Execution,
+} from './listener-calls.ts';
 
 /** The statuses of workflows that are over, in the language of visibility. */
 const ENDED = "ExecutionStatus IN ('Completed', 'Failed', 'Canceled', 'Terminated', 'TimedOut')";
-
-/** How often a change is made anew, because of others at the same time. */
-const CHANGES_MAX = 10;
 
 /** What a listener is created with, besides its definition. */
 export interface CreateOptions {
@@ -179,19 +177,15 @@ export class ListenerClient {
     id: string,
     toChanged: (definition: ListenerDefinition) => ListenerDefinition,
   ): Promise<Changed> {
-    for (let attempt = 1; ; attempt += 1) {
+    return againIfChanged(async () => {
       const { isStatic, definition } = await this.find(id);
       if (isStatic) {
         throw new ListenerConflictError(
           `listener "${id}" is one of the configuration: change it there, and deploy that`,
         );
       }
-      try {
-        return await this.#change(id, changeListenerUpdate, [toChanged(definition), definition]);
-      } catch (error) {
-        if (!(error instanceof ListenerChangedError) || attempt >= CHANGES_MAX) throw error;
-      }
-    }
+      return this.#change(id, changeListenerUpdate, [toChanged(definition), definition]);
+    });
   }
 
   /** Pending deliveries go on. Failures are counted from none again. */

@@ -88,7 +88,24 @@ class Deployment {
     return deployed;
   }
 
-  async #deploy({ hash, listeners }: DeployRequest): Promise<Deployed> {
+  async #deploy(request: DeployRequest): Promise<Deployed> {
+    const retirements = new Retirements();
+    try {
+      const made = await this.#make(request, retirements);
+      await retirements.all();
+      this.#hash = request.hash;
+      upsertMemo(this.memo);
+      this.#show();
+      return { generation: this.#generation, ...made };
+    } finally {
+      await retirements.settled();
+    }
+  }
+
+  async #make(
+    { hash, listeners }: DeployRequest,
+    retirements: Retirements,
+  ): Promise<Omit<Deployed, 'generation'>> {
     const created: string[] = [];
     const deactivated: string[] = [];
     const unchanged: string[] = [];
@@ -114,20 +131,17 @@ class Deployment {
       this.#listeners.set(name, { name, id, hash: ofDefinition });
       created.push(id);
       if (before === undefined || isLost) continue;
-      await nexteventRetireStatic(before.id, CHANGED);
+      await retirements.add(before.id, CHANGED);
       deactivated.push(before.id);
     }
     const names = new Set(listeners.map(({ definition }) => definition.name));
     for (const { name, id } of this.#listeners.values()) {
       if (names.has(name)) continue;
-      await nexteventRetireStatic(id, TAKEN_OUT);
+      await retirements.add(id, TAKEN_OUT);
       this.#listeners.delete(name);
       deactivated.push(id);
     }
-    this.#hash = hash;
-    upsertMemo(this.memo);
-    this.#show();
-    return { generation: this.#generation, created, deactivated, unchanged };
+    return { created, deactivated, unchanged };
   }
 
   /** Of those that are to stay as they are, if their workflows are still there. */
@@ -149,5 +163,28 @@ class Deployment {
         ...rows,
       ].join('\n'),
     );
+  }
+}
+
+/** Side by side: each waits for what is in a backlog for the listener. */
+class Retirements {
+  readonly #begun: Array<Promise<void>> = [];
+
+  async add(id: string, statusMessage: string): Promise<void> {
+    const retired = nexteventRetireStatic(id, statusMessage);
+    this.#begun.push(retired);
+    // In the histories of older code they are one after the other.
+    if (!patched('retires-together')) await retired;
+    // Whoever asks for all of them is told.
+    retired.catch(() => {});
+  }
+
+  async all(): Promise<void> {
+    await Promise.all(this.#begun);
+  }
+
+  /** Also of a deployment that fails: the run may end with the next one. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#begun);
   }
 }

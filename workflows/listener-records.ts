@@ -52,12 +52,11 @@ export interface HeldSubscription {
   readonly filter: string;
 }
 
-/** Subscriptions that are to get what came before a time, and nothing else. */
-export interface Draining {
-  readonly subscriptions: readonly HeldSubscription[];
+/** A subscription that is to get what came before a time, and nothing else. */
+export interface Draining extends HeldSubscription {
   /** That time, in milliseconds since 1970. */
   readonly since: number;
-  /** By then, in milliseconds since 1970, nothing is on its way to them. None before their sources know. */
+  /** By then nothing is on its way to it. None before its source knows. */
   readonly until?: number;
 }
 

@@ -118,7 +118,7 @@ export class Listener {
     const { id: eventId, source, type } = event;
     const delivery = newDelivery(this.reserve(), { eventId, source, type }, now);
     const pending = { delivery, dueAt: now, event, phase: 'waiting' } as const;
-    if (!isDelivering(this.#memo)) {
+    if (this.status === 'inactive' && !this.#takesLate()) {
       this.#resolve(pending, 'skipped', now);
       return;
     }
@@ -235,8 +235,7 @@ export class Listener {
 
   /** Whether it was delivering. */
   deactivate(statusMessage: string): boolean {
-    if (!isDelivering(this.#memo)) return false;
-    if (this.status !== 'active' && !this.#patches.staysSuspended()) return false;
+    if (this.status !== 'active' && !this.#takesLate()) return false;
     this.#memo = toInactive(this.#memo, statusMessage);
     return true;
   }
@@ -264,9 +263,8 @@ export class Listener {
    * the listener was created: in a millisecond comes less than one delivery.
    */
   skipNumbers(now: number): void {
-    this.#lastNumber += NUMBERS_SKIPPED;
     const ageMs = this.#patches.numbersByTime() ? now - Date.parse(this.#memo.createdAt) : 0;
-    this.#lastNumber = Math.max(this.#lastNumber, ageMs);
+    this.#lastNumber = Math.max(this.#lastNumber + NUMBERS_SKIPPED, ageMs);
   }
 
   toState(): CarriedListener {
@@ -277,6 +275,11 @@ export class Listener {
       nextStartAt: this.#pacer.nextAt,
       ...packAll(this.#pending.all, this.#resolved),
     };
+  }
+
+  /** Whether what came before it retired is delivered. */
+  #takesLate(): boolean {
+    return isDelivering(this.#memo) && this.#patches.staysSuspended();
   }
 
   /** A receiver that does not take what comes is not tried by many at once. */

@@ -36,6 +36,7 @@ export class Subscriptions {
   #withdrawing = 0;
   /** What was taken while some are replaced: those that take their place may have it, too. */
   #taken: Set<string> | undefined;
+  #isReplacing = false;
   #isFull = false;
   #readers = 0;
 
@@ -46,9 +47,9 @@ export class Subscriptions {
     this.#held = subscriptions;
     if (taken) this.#taken = new Set(taken);
     for (const { id } of subscriptions) void this.#read(id);
-    for (const some of draining) {
-      for (const { id } of some.subscriptions) void this.#read(id);
-      void this.#drain(some);
+    for (const one of draining) {
+      void this.#read(one.id);
+      void this.#drain(one);
     }
   }
 
@@ -73,18 +74,19 @@ export class Subscriptions {
 
   /**
    * Makes them those of a definition. No event that the definition before or this one wants is missed,
-   * or taken twice.
+   * or taken twice. Gives whether some are drained.
    *
    * @throws what `subscribe` throws, and then all is as it was
    */
   async replace({
     sources,
     filter,
-  }: Pick<ListenerDefinition, 'sources' | 'filter'>): Promise<void> {
+  }: Pick<ListenerDefinition, 'sources' | 'filter'>): Promise<boolean> {
     const kept = this.#held.filter(
       (held) => held.filter === filter && sources.includes(held.source),
     );
     const missing = sources.filter((source) => !kept.some((held) => held.source === source));
+    this.#isReplacing = true;
     this.#taken ??= new Set();
     const made: HeldSubscription[] = [];
     try {
@@ -93,28 +95,31 @@ export class Subscriptions {
       }
     } catch (error) {
       for (const { id } of made) await unsubscribe(id);
+      this.#isReplacing = false;
       this.#settle();
       throw error;
     }
+    this.#isReplacing = false;
     const ended = this.#held.filter((held) => !kept.includes(held));
     this.#held = [...kept, ...made];
     // From here to the readers nothing waits: no event comes in between.
-    const ending = this.#beginDraining(ended) ? [] : ended.map(({ id }) => unsubscribe(id));
-    for (const { id } of made) void this.#read(id);
-    await Promise.all(ending);
+    const taken = this.#taken;
+    const ending = this.#drainAll(ended);
+    for (const { id } of made) void this.#read(id, taken);
+    await ending;
+    return this.#draining.size > 0;
   }
 
   /** They get nothing that comes from now on. */
   async drain(): Promise<void> {
     const ended = this.#held;
     this.#held = [];
-    if (!this.#beginDraining(ended)) await Promise.all(ended.map(({ id }) => unsubscribe(id)));
+    await this.#drainAll(ended);
   }
 
   /** Ends all of them, whatever is on its way. */
   async end(): Promise<void> {
-    const draining = [...this.#draining].flatMap(({ subscriptions }) => subscriptions);
-    const ended = [...this.#held, ...draining];
+    const ended = [...this.#held, ...this.#draining];
     this.#held = [];
     this.#draining.clear();
     await Promise.all(ended.map(({ id }) => unsubscribe(id)));
@@ -122,45 +127,50 @@ export class Subscriptions {
 
   /** Waits until none of those that are drained is given what comes now, or for some time. */
   async untilWithdrawn(): Promise<void> {
-    if (this.#withdrawing > 0) await condition(() => this.#withdrawing === 0, WITHDRAWN_WITHIN_MS);
+    if (this.#withdrawing === 0) return;
+    await condition(() => this.#withdrawing === 0 || this.#isFull, WITHDRAWN_WITHIN_MS);
   }
 
-  /** False in the histories of older code, where they ended at once. */
-  #beginDraining(ended: readonly HeldSubscription[]): boolean {
-    if (ended.length === 0) {
-      this.#settle();
-      return true;
+  /** In the histories of older code they end at once. */
+  async #drainAll(ended: readonly HeldSubscription[]): Promise<void> {
+    if (ended.length > 0 && patched('drains')) {
+      const since = Date.now();
+      for (const held of ended) void this.#drain({ ...held, since });
+      return;
     }
-    if (!patched('drains')) return false;
-    void this.#drain({ subscriptions: ended, since: Date.now() });
-    return true;
+    this.#settle();
+    await Promise.all(ended.map(({ id }) => unsubscribe(id)));
   }
 
   /** In each run anew: one that goes on after another registers all that it holds. */
   async #drain(draining: Draining): Promise<void> {
-    const ids = draining.subscriptions.map(({ id }) => id);
     this.#draining.add(draining);
     this.#withdrawing += 1;
-    await withdraw(currentInbox(), ids, draining.since);
+    await withdraw(currentInbox(), draining.id, draining.since);
     this.#withdrawing -= 1;
     const withdrawn = { ...draining, until: draining.until ?? Date.now() + LATE_MS };
     if (this.#draining.delete(draining)) this.#draining.add(withdrawn);
     const restMs = Math.max(1, withdrawn.until - Date.now());
     await sleep(restMs, { summary: 'until nothing is on its way' });
+    // What came while no worker was there comes together with the timer.
+    await condition(() => !this.areBehind);
     this.#draining.delete(withdrawn);
-    for (const id of ids) await unsubscribe(id);
+    await unsubscribe(draining.id);
     this.#settle();
   }
 
-  /** Only while some are drained can an event come to two of them. */
+  /** Only while some are replaced or drained can an event come to two of them. */
   #settle(): void {
-    if (this.#draining.size === 0) this.#taken = undefined;
+    if (!this.#isReplacing && this.#draining.size === 0) this.#taken = undefined;
   }
 
-  async #read(id: string): Promise<void> {
+  /** `taken`: what others may have taken before this one was there to read. */
+  async #read(id: string, taken?: ReadonlySet<string>): Promise<void> {
     this.#readers += 1;
     try {
-      for await (const event of events(id)) if (this.#isNew(event)) this.#take(event);
+      for await (const event of events(id)) {
+        if (!taken?.has(keyOf(event)) && this.#isNew(event)) this.#take(event);
+      }
     } catch (error) {
       // It was unsubscribed.
       if (error instanceof UnknownSubscriptionError) return;

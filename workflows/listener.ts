@@ -175,18 +175,19 @@ class Changes {
   }
 
   /** `before`: what whoever asks for it has changed. Nothing else must have changed it meanwhile. */
-  change(definition: ListenerDefinition, before?: ListenerDefinition): Promise<Changed> {
-    return this.#next(async () => {
+  async change(definition: ListenerDefinition, before?: ListenerDefinition): Promise<Changed> {
+    const { listener, subscriptions } = this.#run;
+    let drains = false;
+    const changed = await this.#next(async () => {
       assertNotRemoved(this.#run);
-      const { listener, subscriptions } = this.#run;
       if (before !== undefined && !listener.isDefinedAs(before)) {
         throw refusal(LISTENER_CHANGED, 'the listener was changed meanwhile');
       }
-      if (!listener.memo.isRetired) await subscriptions.replace(definition);
-      const changed = this.told(listener.change(definition));
-      await subscriptions.untilWithdrawn();
-      return changed;
+      if (!listener.memo.isRetired) drains = await subscriptions.replace(definition);
+      return this.told(listener.change(definition));
     });
+    if (drains) await subscriptions.untilWithdrawn();
+    return changed;
   }
 
   activate(): Promise<Changed> {
@@ -198,14 +199,14 @@ class Changes {
     });
   }
 
-  retire(statusMessage: string): Promise<Changed> {
-    return this.#next(async () => {
-      const { listener, subscriptions } = this.#run;
+  async retire(statusMessage: string): Promise<Changed> {
+    const { listener, subscriptions } = this.#run;
+    const retired = await this.#next(async () => {
       await subscriptions.drain();
-      const retired = this.told(listener.retire(statusMessage));
-      await subscriptions.untilWithdrawn();
-      return retired;
+      return this.told(listener.retire(statusMessage));
     });
+    await subscriptions.untilWithdrawn();
+    return retired;
   }
 
   remove(): Promise<Changed> {

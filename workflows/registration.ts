@@ -45,7 +45,7 @@ const { nexteventUnregister, nexteventRegisterAgain, nexteventSuspend } =
   });
 
 const { nexteventWithdraw } = proxyActivities<RegistrationActivities>({
-  startToCloseTimeout: 5_000,
+  startToCloseTimeout: 10_000,
   retry: { initialInterval: 100, maximumInterval: 1_000 },
 });
 
@@ -124,13 +124,14 @@ export function release(inbox: Inbox): void {
 }
 
 /**
- * Returns once the sources give these nothing of what comes from then on, and everything that came
- * before `since` has left their backlogs. What is on its way still comes, and is still for them.
+ * Returns once its source gives it nothing of what comes from then on, and everything that came before
+ * `since` has left the backlog. What is on its way still comes, and is still for it.
  */
-export function withdraw(inbox: Inbox, ids: readonly SubscriptionId[], since: number) {
-  const withdrawn = inbox.held.filter(({ id }) => ids.includes(id)).map(toEnded);
-  return CancellationScope.nonCancellable(() =>
-    afterRegistering(() => nexteventWithdraw(withdrawn, since)),
+export async function withdraw(inbox: Inbox, id: SubscriptionId, since: number): Promise<void> {
+  const held = inbox.held.find((one) => one.id === id);
+  if (held === undefined) return;
+  await CancellationScope.nonCancellable(() =>
+    afterRegistering(() => nexteventWithdraw(toEnded(held), since)),
   );
 }
 
