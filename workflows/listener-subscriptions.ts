@@ -74,7 +74,7 @@ export class Subscriptions {
 
   /**
    * Makes them those of a definition. No event that the definition before or this one wants is missed,
-   * or taken twice. Gives whether some are drained.
+   * or taken twice. Gives whether some ended.
    *
    * @throws what `subscribe` throws, and then all is as it was
    */
@@ -107,7 +107,7 @@ export class Subscriptions {
     const ending = this.#drainAll(ended);
     for (const { id } of made) void this.#read(id, taken);
     await ending;
-    return this.#draining.size > 0;
+    return ended.length > 0;
   }
 
   /** They get nothing that comes from now on. */

@@ -177,16 +177,16 @@ class Changes {
   /** `before`: what whoever asks for it has changed. Nothing else must have changed it meanwhile. */
   async change(definition: ListenerDefinition, before?: ListenerDefinition): Promise<Changed> {
     const { listener, subscriptions } = this.#run;
-    let drains = false;
+    let haveEnded = false;
     const changed = await this.#next(async () => {
       assertNotRemoved(this.#run);
       if (before !== undefined && !listener.isDefinedAs(before)) {
         throw refusal(LISTENER_CHANGED, 'the listener was changed meanwhile');
       }
-      if (!listener.memo.isRetired) drains = await subscriptions.replace(definition);
+      if (!listener.memo.isRetired) haveEnded = await subscriptions.replace(definition);
       return this.told(listener.change(definition));
     });
-    if (drains) await subscriptions.untilWithdrawn();
+    if (haveEnded) await subscriptions.untilWithdrawn();
     return changed;
   }
 
