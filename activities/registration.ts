@@ -12,7 +12,7 @@ import {
 } from '../events/filter-access.ts';
 import { compileFilter } from '../events/filter.ts';
 import type { Registration, SubscriptionId } from '../events/subscription.ts';
-import type { SourceMemo } from '../workflows/messages.ts';
+import type { ChangesRequest } from '../workflows/messages.ts';
 import { HOT_BYTES_MAX, STATE_BYTES_MAX, type StateSizes } from './state-sizes.ts';
 
 /** For so many runs at once a source is told of what they have registered. */
@@ -20,6 +20,12 @@ const RUNS_AT_ONCE = 8;
 
 /** The clocks of ingress and server differ by less. */
 const CLOCKS_MS = 5_000;
+
+/** How long a source may take to look at all that it was told. */
+const QUERY_MS_MAX = 2_000;
+
+/** A question whose answer is small. */
+const NO_CHANGES: ChangesRequest = { firstRunId: '', since: 0, after: Number.MAX_SAFE_INTEGER };
 
 export interface RegistrationRequest extends Registration {
   /** A source, or a trigger that stands for its source. */
@@ -133,25 +139,22 @@ async function passBacklog(client: SourceClient, source: string, since: number):
   const described = await client.describe(source);
   if (described === undefined) return;
   if (!described.isOpen) await client.restart(source);
+  assertPast(source, described, since);
+  if (!described.isPending) return;
+  // What it has not looked at yet may be for its backlog: a query waits until it has.
+  await client.changes(source, NO_CHANGES, QUERY_MS_MAX);
+  assertPast(source, await client.describe(source), since);
+}
+
+function assertPast(source: string, described: SourceDescription | undefined, since: number): void {
   // One that somebody has paused has events that are in no task.
-  const memo = described.isRunning ? await currentMemo(client, source, described) : undefined;
+  const memo = described?.isRunning ? described.memo : undefined;
   if (memo === undefined || memo.recovering) {
     throw new Error(`source "${source}" does not know what it holds`);
   }
   const { backlog, oldestAcceptedAt = 0 } = memo;
   if (backlog === 0 || oldestAcceptedAt > since + CLOCKS_MS) return;
   throw new Error(`the backlog of source "${source}" may have something that came before`);
-}
-
-/** What it has not looked at yet may be for its backlog: a query waits until it has. */
-async function currentMemo(
-  client: SourceClient,
-  source: string,
-  { isPending, memo }: SourceDescription,
-): Promise<SourceMemo | undefined> {
-  if (!isPending) return memo;
-  await client.changes(source, { firstRunId: '', since: 0, after: Number.MAX_SAFE_INTEGER });
-  return (await client.describe(source))?.memo;
 }
 
 interface Admitted {

@@ -20,6 +20,7 @@ import {
   listenerWorkflowId,
 } from '../workflows/listener-messages.ts';
 import { startProcess, startServer, until, type TestServer } from './harness.ts';
+import { untilWithdrawn } from './listeners.ts';
 import { startListening, type Body, type ListeningApp } from './listening.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -90,6 +91,7 @@ describe('a deployment (N-44)', () => {
     await until('it was tried', () => old.requests.length > 0);
     const url = 'https://static.example/moved';
     await deployment.deploy(definitions({ name: 'n-e', retryMs: RETRY_MS, url }));
+    await untilWithdrawn(app.client.workflow.getHandle(listenerWorkflowId('n-e')));
     const answered = app.mockDeliveryTo('https://static.example/n-e', { status: 200 });
     await app.post('static', {}, 'after');
     await app.waitForPendingDeliveries('n-e');

@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { subscriptionsQuery, type HeldDescription } from '../workflows/messages.ts';
 import { postUntilAccepted, startApp, startServer, until } from './harness.ts';
 import type { TestApp, TestServer } from './harness.ts';
-import { startListener, TO_THIS_MACHINE, type TestListener } from './listeners.ts';
+import { startListener, TO_THIS_MACHINE, untilWithdrawn, type TestListener } from './listeners.ts';
 import { deliver } from './observe.ts';
 import { Receiver } from './receiving.ts';
 
@@ -74,7 +74,7 @@ describe('a listener that is changed', () => {
     const changing = listener.change({ filter: 'data.body.json.n >= 100' });
     await app.startWorker();
     await changing;
-    await untilWithdrawn(listener);
+    await untilWithdrawn(listener.handle);
     await deliver(app, 'waiting', { n: 99 }, 'w99');
     await deliver(app, 'waiting', { n: 100 }, 'w100');
     await untilAllDelivered(listener, 61);
@@ -90,7 +90,7 @@ describe('a listener that is changed', () => {
     const retiring = listener.retire('taken out');
     await app.startWorker();
     await retiring;
-    await untilWithdrawn(listener);
+    await untilWithdrawn(listener.handle);
     await deliver(app, 'retired', { n: 60 }, 'w60');
     await untilAllDelivered(listener, 60);
     await deliver(app, 'retired', { n: 61 }, 'w61');
@@ -132,15 +132,6 @@ describe('a listener that is changed', () => {
 
 function heldBy({ handle }: TestListener): Promise<readonly HeldDescription[]> {
   return handle.query(subscriptionsQuery);
-}
-
-/** Whoever changes it is answered after ten seconds, too. */
-async function untilWithdrawn({ handle }: TestListener): Promise<void> {
-  await until('what it had before is withdrawn', async () => {
-    const { pendingActivities } = (await handle.describe()).raw;
-    const names = pendingActivities?.map(({ activityType }) => activityType?.name);
-    return names?.includes('nexteventWithdraw') === false;
-  });
 }
 
 /** Each delivery has a number: what is taken twice has two. */

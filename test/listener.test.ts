@@ -8,12 +8,14 @@ import { after, before, describe, test } from 'node:test';
 import { WorkflowFailedError, WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 
+import { DeliveryClient } from '../dispatch/delivery-client.ts';
 import { DeliveryReader } from '../dispatch/delivery-reading.ts';
 import type { Delivery } from '../events/listener.ts';
 import { createListeners } from '../ingress/listeners.ts';
 import {
   DELIVERY_FAILED,
   deliveryWorkflowId,
+  listenerTaskQueue,
   type DeliveryMemo,
   type ListenerMemo,
 } from '../workflows/listener-messages.ts';
@@ -54,6 +56,8 @@ const SOURCES = [
   'odd',
   'shut',
   'reset',
+  'found',
+  'taken',
 ];
 
 describe('a listener', () => {
@@ -433,6 +437,29 @@ describe('a listener', () => {
     const [delivery] = await listener.untilDelivered('successful');
     assert.ok(delivery!.number > 10_000, String(delivery?.number));
     assert.equal(delivery?.eventId, 'after');
+  });
+
+  test('sends no event of a listener that had its id before', async () => {
+    await using receiver = await Receiver.start(() => 500);
+    const id = `before-${randomUUID()}`;
+    const key = { eventId: 'theirs', source: 'taken', type: 'post' };
+    const delivery = newDelivery(1, key, Date.now());
+    const event = {
+      id: 'theirs',
+      source: 'taken',
+      type: 'post',
+      time: delivery.createdAt,
+      data: 1,
+    };
+    const queue = listenerTaskQueue(app.taskQueue);
+    await new DeliveryClient(app.client).store(id, { delivery, event }, queue);
+    const wanted = { sources: ['taken'], url: receiver.url };
+    const listener = await startListener(app, wanted, { id });
+    await deliver(app, 'taken', {}, 'ours');
+    const [failed] = await listener.untilDelivered('failed');
+    assert.deepEqual([failed?.number, failed?.eventId], [1, 'ours']);
+    assert.match(failed?.message ?? '', /not on record/);
+    assert.deepEqual(receiver.ids, ['ours']);
   });
 
   test('takes what came while no worker was there', async () => {

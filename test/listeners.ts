@@ -156,3 +156,12 @@ export async function beginListener(
   });
   return new TestListener(client, id, definition);
 }
+
+/** Whoever changes a listener is answered after ten seconds, too. */
+export async function untilWithdrawn(handle: WorkflowHandle): Promise<void> {
+  await until('what it had before is withdrawn', async () => {
+    const { pendingActivities } = (await handle.describe()).raw;
+    const names = pendingActivities?.map(({ activityType }) => activityType?.name);
+    return names?.includes('nexteventWithdraw') === false;
+  });
+}

@@ -85,7 +85,7 @@ export async function createListenerWorker(options: ListenerWorkerOptions): Prom
       ...createRegistration(client, config),
       ...createAttemptActivities({
         outbound,
-        readStored: (workflowId) => reader.readStoredEvent(workflowId),
+        readStored: (...stored) => reader.readStoredEvent(...stored),
         ...(mocks && { mocks }),
       }),
       ...createDeploymentActivities({ client: new ListenerClient(client, config.taskQueue) }),

@@ -29,6 +29,9 @@ import {
 /** After so many events in its history a run continues as new. */
 const HISTORY_EVENTS_PER_RUN = 4_000;
 
+/** How many listeners are retired at once: a workflow has a limited number of activities. */
+const RETIREMENTS_AT_ONCE = 50;
+
 const CHANGED = 'The configuration has another listener of this name.';
 const TAKEN_OUT = 'The configuration does not have it any more.';
 
@@ -177,6 +180,7 @@ class Retirements {
     if (!patched('retires-together')) await retired;
     // Whoever asks for all of them is told.
     retired.catch(() => {});
+    if (this.#begun.length % RETIREMENTS_AT_ONCE === 0) await this.settled();
   }
 
   async all(): Promise<void> {

@@ -122,7 +122,7 @@ export class ListenerRun {
       const deliveries = listener.store.toEnd(budget);
       if (deliveries.length > 0) void this.#endAll(deliveries);
     }
-    if (!this.#isLong()) {
+    if (!this.isLong()) {
       for (const beginning of listener.begin(Date.now(), budget)) void this.#attempt(beginning);
       if (!budget.isShort) this.#wake(listener.wakeAt());
     }
@@ -130,7 +130,7 @@ export class ListenerRun {
   }
 
   /** It is time for the next run: nothing more is begun. */
-  #isLong(): boolean {
+  isLong(): boolean {
     const { historyLength, historySize, runStartTime } = workflowInfo();
     if (this.subscriptions.isFull) return true;
     if (Date.now() - runStartTime.getTime() < RUN_MS_MIN) return false;
@@ -142,7 +142,7 @@ export class ListenerRun {
   }
 
   #isOver(): boolean {
-    const isLast = this.listener.status === 'removed' || this.#isLong();
+    const isLast = this.listener.status === 'removed' || this.isLong();
     return isLast && this.listener.isIdle && allHandlersFinished() && !this.#isBehind();
   }
 

@@ -125,10 +125,13 @@ export class Subscriptions {
     await Promise.all(ended.map(({ id }) => unsubscribe(id)));
   }
 
-  /** Waits until none of those that are drained is given what comes now, or for some time. */
-  async untilWithdrawn(): Promise<void> {
+  /**
+   * Waits until none of those that are drained is given what comes now; not for long, and not once the
+   * run is to end.
+   */
+  async untilWithdrawn(isEnding: () => boolean): Promise<void> {
     if (this.#withdrawing === 0) return;
-    await condition(() => this.#withdrawing === 0 || this.#isFull, WITHDRAWN_WITHIN_MS);
+    await condition(() => this.#withdrawing === 0 || isEnding(), WITHDRAWN_WITHIN_MS);
   }
 
   /** In the histories of older code they end at once. */

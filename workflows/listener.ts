@@ -186,7 +186,7 @@ class Changes {
       if (!listener.memo.isRetired) haveEnded = await subscriptions.replace(definition);
       return this.told(listener.change(definition));
     });
-    if (haveEnded) await subscriptions.untilWithdrawn();
+    if (haveEnded) await subscriptions.untilWithdrawn(() => this.#run.isLong());
     return changed;
   }
 
@@ -205,7 +205,7 @@ class Changes {
       await subscriptions.drain();
       return this.told(listener.retire(statusMessage));
     });
-    await subscriptions.untilWithdrawn();
+    await subscriptions.untilWithdrawn(() => this.#run.isLong());
     return retired;
   }
 
