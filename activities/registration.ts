@@ -77,7 +77,7 @@ export function createRegistrationActivities(deps: RegistrationDeps) {
     async nexteventRegisterAgain(requests: readonly RegistrationRequest[]): Promise<void> {
       const bySource = new Map<string, Registration[]>();
       for (const request of requests) {
-        const source = request.resolved ?? nameOf(request.source);
+        const source = sourceOf(request);
         bySource.set(source, [...(bySource.get(source) ?? []), toRegistration(request)]);
       }
       for (const [source, registrations] of bySource) {
@@ -95,10 +95,9 @@ export function createRegistrationActivities(deps: RegistrationDeps) {
      * any more would not get it.
      */
     async nexteventWithdraw(withdrawn: Held, since: number): Promise<void> {
-      for (const [source, ids] of groupBySource([withdrawn])) {
-        await passBacklog(client, source, since);
-        await client.unregister(source, ids);
-      }
+      const source = sourceOf(withdrawn);
+      await passBacklog(client, source, since);
+      await client.unregister(source, [withdrawn.id]);
       // A reading from before gives leave to signal it for so long.
       await untilAcknowledgeable(performance.now());
     },
@@ -117,15 +116,16 @@ export function createRegistrationActivities(deps: RegistrationDeps) {
 
   function groupBySource(held: readonly Held[]): Map<string, SubscriptionId[]> {
     const ids = new Map<string, SubscriptionId[]>();
-    for (const { id, source: name, resolved } of held) {
-      const source = resolved ?? nameOf(name);
-      ids.set(source, [...(ids.get(source) ?? []), id]);
+    for (const one of held) {
+      const source = sourceOf(one);
+      ids.set(source, [...(ids.get(source) ?? []), one.id]);
     }
     return ids;
   }
 
   /** A source that is not in the configuration any more holds subscriptions all the same. */
-  function nameOf(name: string): string {
+  function sourceOf({ source: name, resolved }: Held): string {
+    if (resolved !== undefined) return resolved;
     try {
       return resolveSource(name);
     } catch {

@@ -20,8 +20,8 @@ import {
   listenerWorkflowId,
 } from '../workflows/listener-messages.ts';
 import { startProcess, startServer, until, type TestServer } from './harness.ts';
-import { untilWithdrawn } from './listeners.ts';
 import { startListening, type Body, type ListeningApp } from './listening.ts';
+import { untilWithdrawn } from './listeners.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const CLI = join(ROOT, 'cli/main.ts');

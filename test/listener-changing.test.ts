@@ -73,7 +73,7 @@ describe('a listener that is changed', () => {
     await using receiver = await Receiver.start();
     const listener = await listening(receiver, 'waiting');
     await app.stopWorker();
-    await sendToBacklog('waiting', 0, 60);
+    await sendToBacklog('waiting', 60);
     const changing = listener.change({ filter: 'data.body.json.n >= 100' });
     await app.startWorker();
     await changing;
@@ -89,7 +89,7 @@ describe('a listener that is changed', () => {
     await using receiver = await Receiver.start();
     const listener = await listening(receiver, 'retired');
     await app.stopWorker();
-    await sendToBacklog('retired', 0, 60);
+    await sendToBacklog('retired', 60);
     const retiring = listener.retire('taken out');
     await app.startWorker();
     await retiring;
@@ -121,8 +121,8 @@ describe('a listener that is changed', () => {
   }
 
   /** There is no worker. */
-  async function sendToBacklog(source: string, from: number, to: number): Promise<void> {
-    for (let n = from; n < to; n += 1) {
+  async function sendToBacklog(source: string, count: number): Promise<void> {
+    for (let n = 0; n < count; n += 1) {
       const { queued } = await postUntilAccepted([app.ingress.url], {
         source,
         body: { n },

@@ -361,7 +361,7 @@ describe('a listener', () => {
     first.receive(eventOf('e1'), NOON);
     const state = first.toState();
     const given = new Set<number>([1]);
-    // Each time to the moment after the first event; a thousand come in between.
+    // Each time to the moment after the first event; twenty thousand come after it.
     for (let reset = 1; reset <= 3; reset += 1) {
       const listener = new Listener(first.memo, state);
       listener.skipNumbers(NOON + reset * 60_000);
