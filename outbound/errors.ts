@@ -8,9 +8,9 @@ export class AddressError extends Error {
   override readonly name = 'AddressError';
 }
 
-/** The configuration has no such secret, or its environment variable is not set. */
-export class SecretError extends Error {
-  override readonly name = 'SecretError';
+/** The configuration of this worker lacks what a request needs: that of another, or a later one, may have it. */
+export class UnconfiguredError extends Error {
+  override readonly name = 'UnconfiguredError';
 }
 
 /** The request can not be made, now or later. */

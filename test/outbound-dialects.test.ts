@@ -5,10 +5,19 @@ import { after, describe, test } from 'node:test';
 
 import { CloudEvent, HTTP } from 'cloudevents';
 
+import { toDefinition } from '../config/outbound.ts';
 import type { Event } from '../events/event.ts';
 import { deriveEvent, storeBody } from '../events/webhook-body.ts';
 import { toEvent } from '../ingress/cloud-events.ts';
-import { attemptOf, bob, outboundOf, startReceiver, stopReceivers, type Seen } from './outbound.ts';
+import {
+  attemptOf,
+  bob,
+  outboundOf,
+  SOURCES,
+  startReceiver,
+  stopReceivers,
+  type Seen,
+} from './outbound.ts';
 
 after(stopReceivers);
 
@@ -172,6 +181,19 @@ describe('a dialect of the configuration', () => {
     const record = await attemptOf(outbound, { url: receiver.url, dialect: 'broken' });
     assert.equal(record.message, 'the dialect "broken" failed: no field "total"');
     assert.equal(record.isFinal, true);
+    assert.equal(receiver.connections, 0);
+  });
+
+  test('that this worker does not have is tried again: another one may have it', async () => {
+    const receiver = await startReceiver();
+    const dialects = { bob: { contentType: 'text/plain', body: () => 'hi' } };
+    const definition = toDefinition(
+      { url: receiver.url, dialect: 'bob' },
+      { sources: SOURCES, outbound: outboundOf({ dialects }) },
+    );
+    const record = await attemptOf(outboundOf(), { url: receiver.url }, { definition });
+    assert.equal(record.message, 'the configuration has no dialect "bob"');
+    assert.deepEqual([record.isSuccessful, record.isFinal], [false, undefined]);
     assert.equal(receiver.connections, 0);
   });
 
