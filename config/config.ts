@@ -291,6 +291,10 @@ function resolveTrigger(
     sources.has(trigger.source),
     `trigger "${name}" is for source "${trigger.source}", which is not among the sources`,
   );
+  check(
+    trigger.respondMsMax === undefined || sources.get(trigger.source)?.kind !== 'published',
+    `trigger "${name}" has respond, and source "${trigger.source}" takes published events: respond is for webhooks`,
+  );
   checkFilter(trigger);
   return trigger;
 }

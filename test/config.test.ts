@@ -10,7 +10,7 @@ import { loadConfig } from '../config/load.ts';
 import { resolveSource } from '../config/subscribable.ts';
 import type { Event } from '../events/event.ts';
 import { FilterError } from '../events/filter.ts';
-import { webhook, type WebhookOptions } from '../nextevent.ts';
+import { published, webhook, type WebhookOptions } from '../nextevent.ts';
 
 const charge = () => 1;
 const source = webhook({ verify: 'none' });
@@ -111,6 +111,15 @@ describe('a configuration', () => {
       'with a workflowId that is no function',
       triggers({ workflowId: 'customer' }),
       /workflowId of trigger "on-order" is not a function/,
+    ],
+    [
+      'with an answer to whoever publishes',
+      {
+        ...valid,
+        sources: { orders: published() },
+        triggers: [{ ...trigger, respond: { timeoutMs: 1_000 } }],
+      },
+      /"on-order" has respond, and source "orders" takes published events: respond is for webhooks/,
     ],
     [
       'with an unknown function',
