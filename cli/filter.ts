@@ -5,7 +5,12 @@ import { Command } from 'commander';
 
 import { StartError } from '../dev/errors.ts';
 import { explainFilter, toSentence } from '../events/filter-explain.ts';
-import { checkFilter, EventFormError, toTriedEvent } from '../events/filter-report.ts';
+import {
+  checkFilter,
+  EventFormError,
+  toTriedEvent,
+  type FilterReport,
+} from '../events/filter-report.ts';
 import { FilterError } from '../events/filter.ts';
 
 const CHECK_HELP = `
@@ -52,12 +57,13 @@ function check(filter: string, { json }: FilterOptions): void {
   const report = checkFilter(filter);
   if (json) console.log(JSON.stringify(report));
   else if (!report.valid) console.error(report.error);
-  else console.log(`valid; ${describeIndex(report.indexedBy)}`);
+  else console.log(`valid; ${describeIndex(report)}`);
   if (!report.valid) process.exitCode = 1;
 }
 
-function describeIndex(indexedBy: readonly string[]): string {
+function describeIndex({ indexed, indexedBy }: Extract<FilterReport, { valid: true }>): string {
   if (indexedBy.length > 0) return `an index serves it by ${indexedBy.join(', ')}`;
+  if (indexed) return 'it wants every event of its source';
   return 'no index serves it: it is evaluated for every event of its source';
 }
 

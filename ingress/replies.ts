@@ -3,8 +3,11 @@
 
 import type { ServerResponse } from 'node:http';
 
+import type { Response } from 'express';
+
 import type { Answer } from '../dispatch/dispatcher.ts';
 import type { HttpResponse } from '../workflows/messages.ts';
+import { requestIdOf } from './request-id.ts';
 
 /** Ends when the client is gone. */
 export function untilGone(response: ServerResponse): AbortSignal {
@@ -15,13 +18,13 @@ export function untilGone(response: ServerResponse): AbortSignal {
 
 /** Sends the answer as the workflow gave it, or says that there is none. */
 export function sendAnswer(
-  response: ServerResponse,
+  response: Response,
   answer: Answer,
   headers: Readonly<Record<string, string>>,
 ): void {
   if (answer.kind !== 'response') {
     const problem = PROBLEMS[answer.kind];
-    const body = JSON.stringify(problem);
+    const body = JSON.stringify({ ...problem, requestId: requestIdOf(response) });
     response.writeHead(problem.status, { ...headers, ...lengthOf(body), ...PROBLEM_TYPE });
     response.end(body);
     return;

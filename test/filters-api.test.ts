@@ -208,6 +208,7 @@ describe('npx nextevent filter', () => {
     assert.deepEqual([code, stdout], [0, 'valid; an index serves it by data.order.id\n']);
     const unserved = await run(['check', 'data.order.total > 1']);
     assert.match(unserved.stdout, /^valid; no index serves it/);
+    assert.equal((await run(['check', ''])).stdout, 'valid; it wants every event of its source\n');
   });
 
   test('check says what is wrong, and ends with 1', async () => {

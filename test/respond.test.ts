@@ -111,7 +111,10 @@ describe('The sender of an event', () => {
     test(`gets 502, and nothing of why, when the workflow ends without an answer: ${workflow}`, async () => {
       const answer = await ask(workflow, {});
       assert.equal(answer.status, 502);
-      assert.doesNotMatch(await answer.text(), /secret/);
+      const text = await answer.text();
+      assert.doesNotMatch(text, /secret/);
+      const { requestId } = JSON.parse(text) as { readonly requestId?: string };
+      assert.equal(requestId, answer.headers.get('x-request-id'));
     });
   }
 
