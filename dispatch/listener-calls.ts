@@ -26,6 +26,9 @@ import { sleep, toFailureKind } from './failures.ts';
 /** How long a listener may take to do what it is told. It has to subscribe first, or to replay. */
 const UPDATE_MS_MAX = 20_000;
 
+/** How soon it is told again what it could not take for a moment, in milliseconds. */
+const AGAIN_MS = 100;
+
 /** How long it may take to answer. */
 const QUERY_MS_MAX = 5_000;
 
@@ -64,16 +67,24 @@ export class ListenerCalls {
     args: Args,
   ): Promise<Result> {
     const handle = this.#client.workflow.getHandle(listenerWorkflowId(id));
-    try {
-      return await this.#within(UPDATE_MS_MAX, () =>
-        // The SDK tells updates without arguments from others; this one takes both.
-        handle.executeUpdate(update as unknown as UpdateDefinition<Result, [unknown]>, {
-          args: args as unknown as [unknown],
-        }),
-      );
-    } catch (error) {
-      if (error instanceof WorkflowUpdateFailedError) throw toRefusal(error);
-      throw toListenerError(id, error);
+    const deadline = Date.now() + UPDATE_MS_MAX;
+    for (;;) {
+      try {
+        return await this.#client.connection.withDeadline(deadline, () =>
+          // The SDK tells updates without arguments from others; this one takes both.
+          handle.executeUpdate(update as unknown as UpdateDefinition<Result, [unknown]>, {
+            args: args as unknown as [unknown],
+          }),
+        );
+      } catch (error) {
+        // Its task has failed, as it does if more comes while it continues as new: nothing was done.
+        const isMomentary = codeOf(error) === FAILED_PRECONDITION;
+        if (!isMomentary || Date.now() + AGAIN_MS > deadline) {
+          if (error instanceof WorkflowUpdateFailedError) throw toRefusal(error);
+          throw toListenerError(id, error);
+        }
+      }
+      await sleep(AGAIN_MS);
     }
   }
 
@@ -162,11 +173,17 @@ function toListenerError(id: string, cause: unknown): unknown {
   return new ListenerSilentError(`no worker answers for listener "${id}"`, { cause });
 }
 
+/** Of gRPC: the workflow is not in a state for it, or there is no worker to ask. */
+const FAILED_PRECONDITION = 9;
+
 /** Cancelled or too late, no worker to ask, or no server. */
-const UNANSWERED: ReadonlySet<number> = new Set([1, 4, 9, 14]);
+const UNANSWERED: ReadonlySet<number | undefined> = new Set([1, 4, FAILED_PRECONDITION, 14]);
 
 function isUnanswered(error: unknown): boolean {
-  if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return true;
+  return error instanceof WorkflowUpdateRPCTimeoutOrCancelledError || UNANSWERED.has(codeOf(error));
+}
+
+function codeOf(error: unknown): number | undefined {
   const cause = error instanceof Error && !isGrpcServiceError(error) ? error.cause : error;
-  return isGrpcServiceError(cause) && UNANSWERED.has(cause.code);
+  return isGrpcServiceError(cause) ? cause.code : undefined;
 }

@@ -4,6 +4,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
+import { ListenerCalls } from '../dispatch/listener-calls.ts';
+import { changeListenerUpdate, type ListenerInput } from '../workflows/listener-messages.ts';
 import { subscriptionsQuery, type HeldDescription } from '../workflows/messages.ts';
 import { postUntilAccepted, startApp, startServer, until } from './harness.ts';
 import type { TestApp, TestServer } from './harness.ts';
@@ -18,8 +20,8 @@ const FILTERS = ['data.body.json.n >= 0', 'data.body.json.n < 1000000'] as const
 const SENDERS = 2;
 const CHANGES = 10;
 
-/** How many each of them posts at the most: a run that continues as new refuses changes for a moment. */
-const EVENTS_MAX = 150;
+/** How many each of them posts at the most: on a slow machine nobody keeps up with more. */
+const EVENTS_MAX = 100;
 
 const SOURCES = ['steady', 'waiting', 'retired', 'late', 'many'];
 
@@ -39,7 +41,8 @@ describe('a listener that is changed', () => {
 
   test('while events come, again and again, gets each of them once', async () => {
     await using receiver = await Receiver.start();
-    const listener = await listening(receiver, 'steady');
+    const listener = await listening(receiver, 'steady', { historyEventsMax: 300 });
+    const calls = new ListenerCalls(app.client);
     const other = await app.startIngress();
     const urls = [app.ingress.url, other.url];
     const changed = new AbortController();
@@ -58,7 +61,8 @@ describe('a listener that is changed', () => {
     let left = CHANGES;
     try {
       for (let change = 1; left > 0; change += 1) {
-        await listener.change({ filter: FILTERS[change % 2] ?? '' });
+        const definition = { ...listener.definition, filter: FILTERS[change % 2] ?? '' };
+        await calls.update(listener.id, changeListenerUpdate, [definition, undefined]);
         if (!(await heldBy(listener)).some(({ id }) => id === first.id)) left -= 1;
       }
     } finally {
@@ -115,9 +119,13 @@ describe('a listener that is changed', () => {
     assert.deepEqual(receiver.ids, ['once']);
   });
 
-  function listening(receiver: Receiver, source: string): Promise<TestListener> {
-    const { url } = receiver;
-    return startListener(app, { sources: [source], filter: FILTERS[0], url, timeoutMs: 60_000 });
+  function listening(
+    { url }: Receiver,
+    source: string,
+    input: Partial<ListenerInput> = {},
+  ): Promise<TestListener> {
+    const wanted = { sources: [source], filter: FILTERS[0], url, timeoutMs: 60_000 };
+    return startListener(app, wanted, input);
   }
 
   /** There is no worker. */
@@ -133,15 +141,18 @@ describe('a listener that is changed', () => {
   }
 });
 
+/** While its tasks fail, because more comes than it can continue as new before, it answers nothing. */
 function heldBy({ handle }: TestListener): Promise<readonly HeldDescription[]> {
-  return handle.query(subscriptionsQuery);
+  return until('it says what it holds', () =>
+    handle.query(subscriptionsQuery).catch(() => undefined),
+  );
 }
 
 /** Each delivery has a number: what is taken twice has two. */
 async function untilAllDelivered(listener: TestListener, count: number): Promise<void> {
   await until(`${count} events are delivered`, async () => {
-    const { deliveries, pending } = await listener.view();
-    return deliveries >= count && pending === 0;
+    const view = await listener.view().catch(() => undefined);
+    return view && view.deliveries >= count && view.pending === 0;
   });
   assert.equal((await listener.view()).deliveries, count);
 }
