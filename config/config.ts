@@ -101,7 +101,7 @@ export interface TriggerOptions<
   // A method, so that its event can be declared with the data that the source gives it.
   workflowId?(event: Event<[Data] extends [never] ? unknown : Data>): string;
   /**
-   * The sender of the event waits for what the workflow answers by `respond()`, at most so many
+   * The sender of a webhook waits for what the workflow answers by `respond()`, at most so many
    * milliseconds, and at most one minute; then it gets 504, and the workflow goes on. Of several
    * triggers that an event matches, the first one that has this answers.
    *

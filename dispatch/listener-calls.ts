@@ -1,5 +1,7 @@
 // Calls to the workflows of listeners, and what their failures mean.
 
+import { randomUUID } from 'node:crypto';
+
 import {
   isGrpcServiceError,
   WorkflowUpdateFailedError,
@@ -26,8 +28,8 @@ import { sleep, toFailureKind } from './failures.ts';
 /** How long a listener may take to do what it is told. It has to subscribe first, or to replay. */
 const UPDATE_MS_MAX = 20_000;
 
-/** How soon it is told again what it could not take for a moment, in milliseconds. */
-const AGAIN_MS = 100;
+/** How soon it is told again what it could not take, at first and at last, in milliseconds. */
+const AGAIN_MS = { min: 100, max: 2_000 };
 
 /** How long it may take to answer. */
 const QUERY_MS_MAX = 5_000;
@@ -67,24 +69,27 @@ export class ListenerCalls {
     args: Args,
   ): Promise<Result> {
     const handle = this.#client.workflow.getHandle(listenerWorkflowId(id));
+    // The same for every attempt: one whose answer was lost is not done again.
+    const updateId = randomUUID();
     const deadline = Date.now() + UPDATE_MS_MAX;
-    for (;;) {
+    for (let restMs = AGAIN_MS.min; ; restMs = Math.min(2 * restMs, AGAIN_MS.max)) {
       try {
         return await this.#client.connection.withDeadline(deadline, () =>
           // The SDK tells updates without arguments from others; this one takes both.
           handle.executeUpdate(update as unknown as UpdateDefinition<Result, [unknown]>, {
             args: args as unknown as [unknown],
+            updateId,
           }),
         );
       } catch (error) {
-        // Its task has failed, as it does if more comes while it continues as new: nothing was done.
-        const isMomentary = codeOf(error) === FAILED_PRECONDITION;
-        if (!isMomentary || Date.now() + AGAIN_MS > deadline) {
+        // Its task has failed, as it does if more comes while it continues as new.
+        const isRefused = codeOf(error) === FAILED_PRECONDITION;
+        if (!isRefused || Date.now() + restMs > deadline) {
           if (error instanceof WorkflowUpdateFailedError) throw toRefusal(error);
           throw toListenerError(id, error);
         }
       }
-      await sleep(AGAIN_MS);
+      await sleep(restMs);
     }
   }
 

@@ -4,7 +4,7 @@
 import type { AttemptRecord } from '../events/listener.ts';
 import { toResult } from './answer.ts';
 import { withDeadline } from './deadline.ts';
-import { RequestError, UnconfiguredError } from './errors.ts';
+import { RequestError, MendableError } from './errors.ts';
 import { toWords } from './failures.ts';
 import type { Outbound } from './outbound.ts';
 import { toMessage, toRecordedRequest, toRecordedResponse } from './record.ts';
@@ -60,7 +60,7 @@ async function toOutcome(outbound: Outbound, parts: AttemptParts): Promise<Outco
   let request: OutboundRequest | undefined;
   try {
     if (transport === undefined) {
-      throw new UnconfiguredError(`the configuration has no transport "${definition.type}"`);
+      throw new MendableError(`the configuration has no transport "${definition.type}"`);
     }
     const made = (request = toRequest(outbound, parts));
     const mocked = mocks?.find(made);
@@ -78,7 +78,7 @@ async function toOutcome(outbound: Outbound, parts: AttemptParts): Promise<Outco
 
 function toFailure(error: unknown, timeoutMs: number): SendResult {
   // Someone can still mend that, so there may be other attempts.
-  if (error instanceof UnconfiguredError) return { isSuccessful: false, message: error.message };
+  if (error instanceof MendableError) return { isSuccessful: false, message: error.message };
   const isFinal = error instanceof RequestError;
   const message = isFinal ? error.message : (toWords(error, timeoutMs) ?? ownWords(error));
   return { isSuccessful: false, message, isFinal };

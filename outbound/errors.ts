@@ -8,9 +8,9 @@ export class AddressError extends Error {
   override readonly name = 'AddressError';
 }
 
-/** The configuration of this worker lacks what a request needs: that of another, or a later one, may have it. */
-export class UnconfiguredError extends Error {
-  override readonly name = 'UnconfiguredError';
+/** What a request needs is missing or over: another worker, a later configuration or a change of the listener mends it. */
+export class MendableError extends Error {
+  override readonly name = 'MendableError';
 }
 
 /** The request can not be made, now or later. */

@@ -3,7 +3,7 @@
 import type { ListenerDefinition } from '../events/listener.ts';
 import type { AllowRules } from './addresses.ts';
 import type { Dialect } from './dialects.ts';
-import { UnconfiguredError } from './errors.ts';
+import { MendableError } from './errors.ts';
 import type { Transport } from './transport.ts';
 
 export interface Outbound {
@@ -16,12 +16,12 @@ export interface Outbound {
   readonly allow: AllowRules;
 }
 
-/** @throws UnconfiguredError if there is none of the name, or its environment variable is not set */
+/** @throws MendableError if there is none of the name, or its environment variable is not set */
 export function secretOf({ secrets }: Pick<Outbound, 'secrets'>, name: string): string {
   const value = secrets.get(name);
   if (value !== undefined) return value;
   const reason = secrets.has(name) ? 'is not set' : 'is not in the configuration';
-  throw new UnconfiguredError(`the secret "${name}" ${reason}`);
+  throw new MendableError(`the secret "${name}" ${reason}`);
 }
 
 /** Closes the connections of all transports. They are made again if something is sent after that. */

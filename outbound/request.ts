@@ -7,7 +7,7 @@ import type { Event } from '../events/event.ts';
 import type { HeaderValue, ListenerDefinition } from '../events/listener.ts';
 import { KeyError, toSign } from '../events/signature.ts';
 import type { Dialect } from './dialects.ts';
-import { RequestError, UnconfiguredError } from './errors.ts';
+import { RequestError, MendableError } from './errors.ts';
 import { mergeHeaders } from './headers.ts';
 import { secretOf, type Outbound } from './outbound.ts';
 import type { OutboundRequest } from './transport.ts';
@@ -34,13 +34,13 @@ export function toWebhookId({ source, id }: Pick<Event, 'source' | 'id'>): strin
 
 /**
  * @throws RequestError if the dialect fails on the event
- * @throws UnconfiguredError if there is no such dialect, or a secret is missing, or signs nothing
+ * @throws MendableError if there is no such dialect, or a secret is missing, or signs nothing
  */
 export function toRequest(outbound: Outbound, parts: RequestParts): OutboundRequest {
   const { definition, event, signal } = parts;
   const dialect = outbound.dialects.get(definition.dialect);
   if (dialect === undefined) {
-    throw new UnconfiguredError(`the configuration has no dialect "${definition.dialect}"`);
+    throw new MendableError(`the configuration has no dialect "${definition.dialect}"`);
   }
   const id = toWebhookId(event);
   const { body, headers } = speak(dialect, definition, event);
@@ -103,7 +103,7 @@ function toStandardHeaders(
   if (signing.length === 0) return headers;
   const keys = signing.filter(({ until }) => until === undefined || Date.parse(until) > now);
   // Receivers that verify would refuse it, and those that do not must not learn to do without.
-  if (keys.length === 0) throw new UnconfiguredError('every signing key is over');
+  if (keys.length === 0) throw new MendableError('every signing key is over');
   const parts = [`${id}.${timestamp}.`, body];
   return {
     ...headers,
@@ -118,6 +118,6 @@ function signWith(name: string, key: string, parts: ReadonlyArray<string | Uint8
     return toSign(key)(parts);
   } catch (error) {
     if (!(error instanceof KeyError)) throw error;
-    throw new UnconfiguredError(`the secret "${name}" signs nothing: it is no whsec_ or whsk_ key`);
+    throw new MendableError(`the secret "${name}" signs nothing: it is no whsec_ or whsk_ key`);
   }
 }

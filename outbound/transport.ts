@@ -25,7 +25,7 @@ export interface OutboundRequest {
   /**
    * The value of one of the configuration's `outbound.secrets`.
    *
-   * @throws UnconfiguredError if there is none of the name, or its environment variable is not set
+   * @throws MendableError if there is none of the name, or its environment variable is not set
    */
   secret(name: string): string;
 }

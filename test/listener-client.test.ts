@@ -3,12 +3,20 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
+import type { Client, WorkflowUpdateOptions } from '@temporalio/client';
+
 import { Deliveries } from '../dispatch/deliveries.ts';
 import { DeliveryReader } from '../dispatch/delivery-reading.ts';
+import { ListenerCalls } from '../dispatch/listener-calls.ts';
 import { ListenerClient } from '../dispatch/listener-client.ts';
-import { deliveryWorkflowId, listenerWorkflowId } from '../workflows/listener-messages.ts';
+import {
+  activateListenerUpdate,
+  deliveryWorkflowId,
+  listenerWorkflowId,
+} from '../workflows/listener-messages.ts';
 import { startServer, until, type TestServer } from './harness.ts';
 import { toDefinition } from './listeners.ts';
+import { CODE, grpcError } from './trouble.ts';
 
 const TASK_QUEUE = 'nobody';
 
@@ -23,6 +31,25 @@ before(async () => {
 });
 
 after(() => server.stop());
+
+describe('a change that the server refuses because the task of the listener fails', () => {
+  test('is made again, as the same', async () => {
+    const told: string[] = [];
+    const client = refusing(told, [CODE.FAILED_PRECONDITION, CODE.FAILED_PRECONDITION]);
+    const changed = await new ListenerCalls(client).update('one', activateListenerUpdate, []);
+    assert.deepEqual(changed, { changed: true });
+    assert.equal(told.length, 3);
+    assert.equal(new Set(told).size, 1);
+  });
+
+  test('is not made again if it was refused for anything else', async () => {
+    const told: string[] = [];
+    const client = refusing(told, [CODE.FAILED_PRECONDITION, CODE.UNAVAILABLE]);
+    const changing = new ListenerCalls(client).update('one', activateListenerUpdate, []);
+    await assert.rejects(changing, { name: 'ListenerSilentError' });
+    assert.equal(told.length, 2);
+  });
+});
 
 describe('without a worker', () => {
   test('a listener is created, and whoever creates it is told that nobody runs it', async () => {
@@ -88,3 +115,20 @@ describe('without a worker', () => {
     await assert.rejects(deliveries.find('alone', 8), { name: 'ListenerSilentError' });
   });
 });
+
+/** A client whose changes fail with these codes, one after the other, and then succeed. */
+function refusing(told: string[], codes: readonly number[]): Client {
+  return {
+    connection: server.client.connection,
+    workflow: {
+      getHandle: () => ({
+        async executeUpdate(_update: unknown, { updateId = '' }: WorkflowUpdateOptions) {
+          const code = codes[told.length];
+          told.push(updateId);
+          if (code !== undefined) throw grpcError(code);
+          return { changed: true };
+        },
+      }),
+    },
+  } as unknown as Client;
+}
