@@ -8,6 +8,7 @@ const EXPECTED = new Set([
   'ConfigError',
   'DeployError',
   'ListenerSilentError',
+  'NoTemporalError',
   'PortTakenError',
   'ServiceError',
   'StartError',

@@ -29,6 +29,11 @@ const EXECUTABLE = process.platform === 'win32' ? 'temporal.exe' : 'temporal';
 const QUICKER_WAYS =
   'install the Temporal CLI (https://docs.temporal.io/cli), or set TEMPORAL_ADDRESS to a server that runs';
 
+/** There is no server, and none can be had: the message says what to install. */
+class NoTemporalError extends Error {
+  name = 'NoTemporalError';
+}
+
 /** The folder in which this project keeps a `temporal` of its own, for all clones. */
 export function cacheDirectory(env = process.env) {
   return join(env.XDG_CACHE_HOME || join(env.HOME || homedir(), '.cache'), 'nextevent', 'bin');
@@ -92,12 +97,14 @@ async function downloadBySdk({ directory, print }) {
 }
 
 async function build({ directory, env, print }) {
-  print(
-    `building Temporal from source, once: this takes several minutes. Quicker: ${QUICKER_WAYS}`,
-  );
   const child = spawn('go', ['install', '-v', TEMPORAL_CLI], {
     env: { ...env, GOBIN: directory },
     stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  child.once('spawn', () => {
+    print(
+      `building Temporal from source, once: this takes several minutes. Quicker: ${QUICKER_WAYS}`,
+    );
   });
   const lastLines = [];
   let packages = 0;
@@ -117,14 +124,14 @@ async function build({ directory, env, print }) {
     if ((await exitOf(child)) === 0) return join(directory, EXECUTABLE);
   } catch (error) {
     if (error.code !== 'ENOENT') throw error;
-    throw new Error(
+    throw new NoTemporalError(
       `Temporal can not be built, because Go is not installed: install Go (https://go.dev/dl), ${QUICKER_WAYS}`,
       { cause: error },
     );
   } finally {
     clearInterval(progress);
   }
-  throw new Error(
+  throw new NoTemporalError(
     [`Temporal can not be built: ${QUICKER_WAYS}. The build said:`, ...lastLines].join('\n  '),
   );
 }

@@ -284,8 +284,12 @@ describe('npm run dev', () => {
     await project.write('nextevent.config.ts', 'export default {};');
     await dev.prints(/ended before it was ready: exit code 1; waiting for a change$/m);
     const isBefore = dev.output.length;
-    await project.write('nextevent.config.ts', CONFIG);
+    const more = CONFIG.replace('sources: {', `sources: { more: webhook({ verify: 'none' }),`);
+    await project.write('nextevent.config.ts', more);
     await until('all is ready again', () => dev.output.slice(isBefore).includes('\ncurl '));
+    const [curl = ''] = /^curl .*$/m.exec(dev.output.slice(isBefore)) ?? [];
+    // The ingress has the source that was added.
+    await postBy(curl.replace(/webhooks\/[a-z0-9-]+/, 'webhooks/more'));
     dev.kill('SIGINT');
     assert.equal(await dev.exitCode, 0);
   });
@@ -356,6 +360,24 @@ describe('npm run dev', () => {
       for (const pid of Object.values(programs).filter(isRunning)) process.kill(pid, 'SIGKILL');
     }
     assert.equal(await dev.exitCode, 0);
+  });
+});
+
+describe('the ingress alone', () => {
+  test('says in one sentence that its port is taken', async () => {
+    await using project = await makeProject({ workflows: ANSWER });
+    await using taken = await listenSomewhere();
+    const dev = project.start();
+    await dev.curlLine();
+    const ingress = project.start({
+      entry: 'ingress/main.ts',
+      env: { TEMPORAL_ADDRESS: dev.temporalAddress, PORT: String(taken.port) },
+    });
+    assert.equal(await ingress.exitCode, 1);
+    assert.equal(
+      ingress.output,
+      `127.0.0.1:${taken.port} is taken: stop what listens there, or set PORT to another port\n`,
+    );
   });
 });
 

@@ -45,7 +45,7 @@ export interface TestServer extends UserTestServer {
 }
 
 /** With `NEXTEVENT_TEST_DEFAULTS=1`, all tests run on Temporal's plain defaults: twice as long. */
-const TUNED = process.env.NEXTEVENT_TEST_DEFAULTS !== '1';
+export const TUNED = process.env.NEXTEVENT_TEST_DEFAULTS !== '1';
 
 /** A server on the settings of the dev runtime, or on its plain defaults. */
 export function startServer(

@@ -10,5 +10,8 @@ export default defineConfig({
     ingress: webhook({ verify: 'none' }),
     server: webhook({ verify: 'none' }),
   },
-  triggers: [{ name: 'on-ingress', source: 'ingress', workflow: 'returnEvent' }],
+  triggers: [
+    { name: 'on-ingress', source: 'ingress', workflow: 'returnEvent' },
+    { name: 'on-server', source: 'server', workflow: 'returnEvent' },
+  ],
 });

@@ -75,10 +75,7 @@ describe('when a process is killed', () => {
     assert.ok(outcomes.cut > 0, 'no request was in flight when an ingress was killed');
     await postUntilAccepted([ingress.url], { source: 'ingress', body: {}, id: 'end' });
     assertEachOnceInOrder(await collector.result(), sent);
-    for (const id of sent.flat()) {
-      const started = server.client.workflow.getHandle(`on-ingress/${id}`);
-      assert.equal(await started.result(), id);
-    }
+    await assertEachStarted('on-ingress', sent);
   });
 
   test('a Temporal server that dies while requests come loses and repeats nothing', async () => {
@@ -94,7 +91,15 @@ describe('when a process is killed', () => {
     const sent = await sending;
     await postUntilAccepted([ingress.url], { source: 'server', body: {}, id: 'end' });
     assertEachOnceInOrder(await collector.result(), sent);
+    await assertEachStarted('on-server', sent);
   });
+
+  async function assertEachStarted(trigger: string, sent: readonly string[][]): Promise<void> {
+    for (const id of sent.flat()) {
+      const started = server.client.workflow.getHandle(`${trigger}/${id}`);
+      assert.equal(await started.result(), id);
+    }
+  }
 
   /** A workflow with two subscriptions that want every event of the source, and one that wants none. */
   async function startCollector(source: string): Promise<WorkflowHandle> {

@@ -9,7 +9,7 @@ import { NativeConnection } from '@temporalio/worker';
 
 import { startTemporal, type TemporalServer } from '../dev/temporal.ts';
 import { findTemporal } from '../scripts/find-temporal.mjs';
-import type { TestServer } from './harness.ts';
+import { TUNED, type TestServer } from './harness.ts';
 
 export class RestartableServer implements TestServer {
   readonly namespace = 'default';
@@ -73,5 +73,6 @@ export async function startRestartableServer(): Promise<RestartableServer> {
 
 async function startIn(directory: string, port = 0): Promise<TemporalServer> {
   const dbFilename = join(directory, 'temporal.db');
-  return startTemporal({ executable: await findTemporal(), dbFilename, port, ui: false });
+  const executable = await findTemporal();
+  return startTemporal({ executable, dbFilename, port, ui: false, tuned: TUNED });
 }
