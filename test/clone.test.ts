@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join, relative } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -39,11 +39,18 @@ describe('npm start in a clone', () => {
 
   before(async () => {
     clone = await mkdtemp(join(tmpdir(), 'nextevent-clone-'));
-    await cp(ROOT, clone, { recursive: true, filter: (path) => !NOT_COPIED.has(basename(path)) });
+    await cp(ROOT, clone, {
+      recursive: true,
+      filter: (path) => !NOT_COPIED.has(relative(ROOT, path)),
+    });
     await symlink(join(ROOT, 'node_modules'), join(clone, 'node_modules'));
     // A group of its own, as a terminal makes one.
-    const options = { cwd: clone, env: ENV, detached: true, stdio: ['ignore', 'pipe', 'pipe'] };
-    npm = spawn('npm', ['start'], options as object);
+    npm = spawn('npm', ['start'], {
+      cwd: clone,
+      env: ENV,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     exited = once(npm, 'close');
     for (const stream of [npm.stdout, npm.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => (output += text));
